@@ -1,0 +1,1 @@
+"""The worker: trains the runs that the service hands out."""

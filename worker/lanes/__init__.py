@@ -1,0 +1,1 @@
+"""The fused trainer: many runs that differ in their rate train as lanes of one batch."""

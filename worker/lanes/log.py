@@ -1,0 +1,28 @@
+"""The log: what a lane did in some updates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLog:
+    """The applied updates ``first_update`` ... ``last_update`` of one lane, one array element each.
+
+    ``lr`` is the rate that was applied (float64, the schedule's); ``train_loss`` the mean cross-entropy of the
+    batch before the update, in nats per byte; ``grad_norm`` the norm of the whole gradient before clipping.
+    ``diverged_at`` is the update whose loss or gradient was not finite: it was not applied, so the arrays end
+    one before it (they may be empty) and the lane stays as it was.
+    """
+
+    first_update: int
+    lr: NDArray[np.float64]
+    train_loss: NDArray[np.float32]
+    grad_norm: NDArray[np.float32]
+    diverged_at: int | None = None
+
+    @property
+    def last_update(self) -> int:
+        """Return the number of the last applied update, ``first_update - 1`` when there is none."""
+        return self.first_update + len(self.lr) - 1
