@@ -1,0 +1,105 @@
+"""The application: parts, routes, errors, limits, and the OpenAPI page."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.api import corpora, errors, health, leases, schedules, sweeps, workers
+from service.api.dependencies import Parts
+from service.api.limits import BodyLimit
+from service.dispatch import Dispatcher
+from service.domain.corpora import CorpusLibrary
+from service.errors import ForbiddenError, InvalidError, UnauthorizedError
+from service.mirror import Mirror
+from service.reconcile import Reconciler, TokenUse, tell_all
+from service.sampling import Sampling
+from service.settings import Settings
+from service.store.engine import Store
+from service.studies import Studies
+from service.wire.problem import Problem
+
+# Claims wait at the server, each in a thread of its own.
+THREADS = 256
+VERSION = "0.1.0"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application on a database that has the newest schema."""
+    parts = _parts(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        parts.reconciler.start()
+        yield
+        parts.close()
+
+    app = FastAPI(
+        title="Rampline",
+        version=VERSION,
+        summary="Sweeps over learning-rate schedules of transformers.",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_tags=[
+            {"name": "sweeps", "description": "Submit a search space; look at its trials; get the best."},
+            {"name": "schedules", "description": "The families that a sweep can compare."},
+            {"name": "corpora", "description": "The texts that a sweep can train on."},
+            {"name": "workers", "description": "Who trains, and what waits."},
+            {"name": "leases (workers)", "description": "How workers take runs and report on them."},
+            {"name": "health", "description": "Probes."},
+        ],
+    )
+    app.state.parts = parts
+    guarded = APIRouter(prefix="/api/v1", responses=errors.responses(UnauthorizedError, ForbiddenError, InvalidError))
+    for noun in (sweeps, schedules, corpora, workers, leases):
+        guarded.include_router(noun.router)
+    app.include_router(guarded)
+    app.include_router(health.router, prefix="/api/v1")
+    app.add_middleware(BodyLimit)
+    errors.install(app)
+    _describe_problems(app)
+    return app
+
+
+def _parts(settings: Settings) -> Parts:
+    store = Store(settings.database)
+    with store.exclusive("optuna storage"):
+        studies = Studies(settings.optuna)
+    sampling = Sampling(store, studies)
+    token_use = TokenUse(store)
+    steps = {"telling Optuna results": lambda: tell_all(sampling), "noting the use of tokens": token_use.write}
+    if settings.mlflow_url is not None:
+        steps |= Mirror(store, settings.mlflow_url, settings.lease_seconds).steps()
+    return Parts(
+        settings=settings,
+        store=store,
+        studies=studies,
+        library=CorpusLibrary(settings.artifacts, settings.corpora),
+        dispatcher=Dispatcher(store, sampling, settings.lease_seconds),
+        reconciler=Reconciler(steps),
+        token_use=token_use,
+    )
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the problem document into the OpenAPI page, to which `errors.responses` refers."""
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=app.openapi_tags
+            )
+            definitions = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas = document["components"]["schemas"]
+            schemas |= definitions.pop("$defs")
+            schemas["Problem"] = definitions
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents replacing it

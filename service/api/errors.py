@@ -1,0 +1,86 @@
+"""The one handler of errors: whatever goes wrong leaves as a problem document (RFC 9457) with a stable code."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError, OperationalError
+from starlette.exceptions import HTTPException
+
+from service import errors
+from service.api.validation import field_problems
+from service.errors import InvalidError, ServiceError
+from service.wire.problem import MEDIA_TYPE, Problem
+
+log = logging.getLogger(__name__)
+
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    error.status: error
+    for error in (
+        errors.BadRequestError,
+        errors.UnauthorizedError,
+        errors.ForbiddenError,
+        errors.NotFoundError,
+        errors.MethodNotAllowedError,
+        errors.TooLargeError,
+    )
+}
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an app leave through `render`."""
+    app.add_exception_handler(Exception, _handle)
+    for kind in (ServiceError, HTTPException, RequestValidationError, OperationalError, DataError, OverflowError):
+        app.add_exception_handler(kind, _handle)
+
+
+def render(error: ServiceError) -> Response:
+    """The problem document of an error."""
+    problem = Problem(
+        type=f"urn:rampline:problem:{error.code}",
+        title=error.title,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        errors=error.fields,
+    )
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)
+
+
+def responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the problems that a route may answer with."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {kind.status: {"description": kind.title, "content": {MEDIA_TYPE: schema}} for kind in kinds}
+
+
+def _handle(request: Request, error: Exception) -> Response:
+    return render(_as_service_error(request, error))
+
+
+def _as_service_error(request: Request, error: Exception) -> ServiceError:
+    where = f"{request.method} {request.url.path}"
+    match error:
+        case ServiceError():
+            return error
+        case RequestValidationError():
+            return InvalidError.of(field_problems(error.errors()))
+        case HTTPException():
+            return _of_http(where, request.url.path, error)
+        case OverflowError() | DataError():
+            return InvalidError("a number or text is out of range; use 64-bit numbers and printable text")
+        case OperationalError():
+            log.warning("%s: the database is away: %s", where, str(error.orig or error).splitlines()[0])
+            return errors.UnavailableError("the database does not answer; try again in a few seconds")
+    log.error("%s failed", where, exc_info=error)
+    return ServiceError("something in the service failed that should not; its log says more")
+
+
+def _of_http(where: str, path: str, error: HTTPException) -> ServiceError:
+    details = {
+        404: f"there is no {path}; see /docs for what there is",
+        405: f"{where} is not possible; see /docs for what is",
+    }
+    kind = _BY_STATUS.get(error.status_code, errors.BadRequestError)
+    return kind(details.get(error.status_code, str(error.detail)))

@@ -1,0 +1,39 @@
+"""The workers' protocol: claim, report, release."""
+
+from fastapi import APIRouter
+
+from service.api.dependencies import Service, WorkerCaller
+from service.api.errors import responses
+from service.domain import queue, workers
+from service.errors import NotFoundError
+from service.wire.protocol import Claim, Granted, Orders, Release, Report
+
+router = APIRouter(prefix="/leases", tags=["leases (workers)"])
+
+
+@router.post("/claim", summary="Take runs", responses=responses(NotFoundError))
+def claim(request: Claim, service: Service, _worker: WorkerCaller) -> Granted:
+    """Lease runs that can share a batch; waits for up to `wait_seconds` when there are none."""
+    return service.dispatcher.claim(request)
+
+
+@router.post("/report", summary="Report on runs", responses=responses(NotFoundError))
+def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
+    """News of all lanes in one call; renews their leases and answers with a command for each."""
+    with service.store.write() as session:
+        workers.seen(session, request.worker_id, request.updates_per_second)
+        commands = queue.report(session, request, service.settings.lease_seconds)
+    if any(run.outcome is not None for run in request.runs):
+        service.reconciler.wake()
+        service.dispatcher.wake()
+    return Orders(runs=commands)
+
+
+@router.post("/release", status_code=204, summary="Give runs back")
+def release(request: Release, service: Service, _worker: WorkerCaller) -> None:
+    """Queue runs again at once, so that nobody has to wait for their leases to expire."""
+    with service.store.write() as session:
+        queue.release(session, request.worker_id, request.runs)
+        if request.leaving:
+            workers.leave(session, request.worker_id)
+    service.dispatcher.wake()

@@ -1,0 +1,95 @@
+"""What pydantic says of a request, in our words: the field, what was wrong, and what would be right."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.domain.plan import closest
+from service.wire import protocol, space, sweep
+from service.wire.problem import FieldProblem
+
+_MODELS = [
+    model
+    for module in (protocol, space, sweep)
+    for model in vars(module).values()
+    if isinstance(model, type) and issubclass(model, BaseModel)
+]
+_FIELDS = {field.alias or name for model in _MODELS for name, field in model.model_fields.items()}
+_PLACES = ("body", "query", "path", "header")
+
+_REMEDIES = {
+    "missing": "give it",
+    "json_invalid": "send valid JSON",
+    "model_attributes_type": "send a JSON object with Content-Type: application/json",
+    "model_type": "give an object",
+    "dict_type": "give an object",
+    "list_type": "give a list",
+    "tuple_type": "give a list",
+    "too_short": "give at least {min_length}",
+    "too_long": "give at most {max_length}",
+    "string_type": "give a text",
+    "string_too_short": "give at least {min_length} characters",
+    "string_too_long": "give at most {max_length} characters",
+    "string_pattern_mismatch": "use printable characters on one line",
+    "string_unicode": "send UTF-8 text",
+    "int_type": "give a whole number",
+    "int_parsing": "give a whole number",
+    "int_parsing_size": "give a smaller number",
+    "int_from_float": "give a whole number",
+    "float_type": "give a number (in YAML, 3.0e-4: 3e-4 without a dot is read as text)",
+    "float_parsing": "give a number (in YAML, 3.0e-4: 3e-4 without a dot is read as text)",
+    "finite_number": "give a finite number",
+    "bool_type": "give true or false",
+    "bool_parsing": "give true or false",
+    "greater_than": "give a number > {gt}",
+    "greater_than_equal": "give a number >= {ge}",
+    "less_than": "give a number < {lt}",
+    "less_than_equal": "give a number <= {le}",
+    "literal_error": "give {expected}",
+}
+
+
+def field_problems(errors: Iterable[Mapping[str, Any]]) -> list[FieldProblem]:
+    """One entry per offending field, in the order in which pydantic found them."""
+    found: dict[str, FieldProblem] = {}
+    for error in errors:
+        problem = _field_problem(error)
+        found.setdefault(problem.field, problem)
+    return list(found.values())
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    kind, context = error["type"], error.get("ctx", {})
+    path = _path(error["loc"], unknown=kind == "extra_forbidden")
+    field = ".".join(path) or "body"
+    if kind == "invalid":
+        return FieldProblem(field=field, problem=context["problem"], remedy=context["remedy"])
+    if kind == "extra_forbidden":
+        return FieldProblem(field=field, problem="there is no such field", remedy=closest(path[-1], _siblings(path)))
+    problem = "it is missing" if kind == "missing" else _lower(error["msg"])
+    return FieldProblem(field=field, problem=problem, remedy=_REMEDIES.get(kind, "see /docs").format(**context))
+
+
+def _path(location: Sequence[str | int], *, unknown: bool) -> list[str]:
+    """The dotted path, without pydantic's names for the members of a union."""
+    parts = list(location[1:] if location and location[0] in _PLACES else location)
+    known = [str(part) for part in parts if isinstance(part, int) or part in _FIELDS]
+    if location and location[0] in _PLACES[1:]:
+        return [str(part) for part in parts]
+    return [*known, str(parts[-1])] if unknown and str(parts[-1]) not in known[-1:] else known
+
+
+def _siblings(path: Sequence[str]) -> list[str]:
+    """The fields that are known where an unknown one was given."""
+    parent = next((part for part in reversed(path[:-1]) if not part.isdigit()), None)
+    if parent is None:
+        models: list[type[BaseModel]] = [sweep.SweepSpec]
+    else:
+        models = [model for model in _MODELS if model.__name__.lower().startswith(parent.replace("_", "").lower()[:5])]
+    names = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    return sorted(names or _FIELDS)
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,184 @@
+"""The Python client: one method for each call of the service."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, TypeAdapter
+
+from service.wire.problem import Problem
+from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
+from service.wire.sweep import SweepSpec
+from service.wire.views import (
+    Best,
+    CorpusView,
+    Family,
+    Health,
+    QueueView,
+    SweepPage,
+    SweepPreview,
+    SweepView,
+    TrialPage,
+    TrialView,
+    WorkerView,
+)
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Spec = SweepSpec | Mapping[str, Any]
+
+
+class ApiError(Exception):
+    """The service refused a call; `problem` says why, and `str()` says it to people, a line for each field."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        fields = [f"  {error.field}: {error.problem}; {error.remedy}" for error in problem.errors]
+        super().__init__("\n".join([f"{problem.title}: {problem.detail}" if not fields else problem.title, *fields]))
+
+
+class ServiceUnreachableError(Exception):
+    """Nothing answered, or something that is not Rampline."""
+
+
+class Client:
+    """A connection to a service, for example `Client("http://127.0.0.1:8000", token)`; also a context manager.
+
+    Raises (every method):
+        ApiError: the service refused the call.
+        ServiceUnreachableError: it did not answer in time.
+    """
+
+    def __init__(self, url: str, token: str | None, *, timeout: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=timeout)
+        self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(self, spec: Spec, *, idempotency_key: str | None = None) -> SweepView:
+        """Queue a sweep; repeated with the same key, the same sweep is returned."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key is not None else {}
+        return self._post("/sweeps", _body(spec), SweepView, headers=headers)
+
+    def preview(self, spec: Spec) -> SweepPreview:
+        """What a sweep would be; queues nothing."""
+        return self._post("/sweeps/preview", _body(spec), SweepPreview)
+
+    def sweep(self, sweep_id: int) -> SweepView:
+        """One sweep with its progress."""
+        return self._get(f"/sweeps/{sweep_id}", SweepView)
+
+    def sweeps(self, *, cursor: int | None = None, limit: int = 50, state: str | None = None) -> SweepPage:
+        """Sweeps, newest first."""
+        return self._get("/sweeps", SweepPage, cursor=cursor, limit=limit, state=state)
+
+    def trials(self, sweep_id: int, *, cursor: int | None = None, limit: int = 200) -> TrialPage:
+        """Trials of a sweep in the order of their numbers."""
+        return self._get(f"/sweeps/{sweep_id}/trials", TrialPage, cursor=cursor, limit=limit)
+
+    def all_trials(self, sweep_id: int) -> list[TrialView]:
+        """Every trial of a sweep, page by page."""
+        page = self.trials(sweep_id, limit=1000)
+        found = page.items
+        while page.next_cursor is not None:
+            page = self.trials(sweep_id, cursor=page.next_cursor, limit=1000)
+            found = [*found, *page.items]
+        return found
+
+    def trial(self, sweep_id: int, number: int) -> TrialView:
+        """One trial."""
+        return self._get(f"/sweeps/{sweep_id}/trials/{number}", TrialView)
+
+    def best(self, sweep_id: int) -> Best:
+        """The best trial, its ties, and the code that reproduces it."""
+        return self._get(f"/sweeps/{sweep_id}/best", Best)
+
+    def cancel(self, sweep_id: int) -> SweepView:
+        """End a sweep now."""
+        return self._post(f"/sweeps/{sweep_id}/cancel", None, SweepView)
+
+    def schedules(self) -> list[Family]:
+        """The schedule families."""
+        return TypeAdapter(list[Family]).validate_json(self._send("GET", "/schedules").content)
+
+    def corpora(self) -> list[CorpusView]:
+        """The texts that sweeps may train on."""
+        return TypeAdapter(list[CorpusView]).validate_json(self._send("GET", "/corpora").content)
+
+    def workers(self) -> list[WorkerView]:
+        """Workers of the last hour."""
+        return TypeAdapter(list[WorkerView]).validate_json(self._send("GET", "/workers").content)
+
+    def queue(self) -> QueueView:
+        """What waits."""
+        return self._get("/queue", QueueView)
+
+    def ready(self) -> Health:
+        """Whether the service can do its work; an unready one is an answer here, no error."""
+        response = self._request("GET", "/health/ready")
+        return Health.model_validate_json(response.content)
+
+    def register(self, hello: Hello) -> Welcome:
+        """Introduce a worker."""
+        return self._post("/workers", hello.model_dump_json(), Welcome)
+
+    def claim(self, claim: Claim) -> Granted:
+        """Take runs."""
+        return self._post("/leases/claim", claim.model_dump_json(), Granted, timeout=self._timeout + claim.wait_seconds)
+
+    def report(self, report: Report) -> Orders:
+        """Report on runs."""
+        return self._post("/leases/report", report.model_dump_json(), Orders)
+
+    def release(self, release: Release) -> None:
+        """Give runs back."""
+        self._send("POST", "/leases/release", content=release.model_dump_json())
+
+    def corpus(self, digest: str) -> bytes:
+        """The bytes of a text."""
+        return self._send("GET", f"/corpora/{digest}/content").content
+
+    def _get(self, path: str, answer: type[Answer], **query: object) -> Answer:
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        return answer.model_validate_json(self._send("GET", path, params=given).content)
+
+    def _post(self, path: str, body: str | None, answer: type[Answer], **options: Any) -> Answer:
+        return answer.model_validate_json(self._send("POST", path, content=body, **options).content)
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response = self._request(method, path, **options)
+        if response.is_success:
+            return response
+        try:
+            problem = Problem.model_validate_json(response.content)
+        except ValueError as error:
+            reason = f"{self.url} answered {response.status_code} without a problem document; is this Rampline?"
+            raise ServiceUnreachableError(reason) from error
+        raise ApiError(problem)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {**options.pop("headers", {})}
+        if options.get("content") is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            return self._http.request(method, path, headers=headers, **options)
+        except httpx.TransportError as error:
+            raise ServiceUnreachableError(f"no answer from {self.url} ({error}); is the service running?") from error
+
+
+def _body(spec: Spec) -> str:
+    if isinstance(spec, SweepSpec):
+        return spec.model_dump_json(by_alias=True)
+    return TypeAdapter(dict[str, Any]).dump_json(dict(spec)).decode()

@@ -1,0 +1,67 @@
+"""Answering claims: a worker waits at the server until there is work for it, and nobody polls busily."""
+
+import threading
+import time
+
+from service.domain import queue, sweeps, workers
+from service.sampling import Sampling
+from service.store.engine import Store
+from service.wire.protocol import Claim, Granted, Lease
+
+# Another server process may have queued something, which no condition of this one tells.
+SLOW_POLL_SECONDS = 2.0
+_LEAST_PAUSE_SECONDS = 0.01
+
+
+class Dispatcher:
+    """Grants claims; `wake` tells waiting ones that runs were queued."""
+
+    def __init__(self, store: Store, sampling: Sampling, lease_seconds: float) -> None:
+        self._store = store
+        self._sampling = sampling
+        self._lease_seconds = lease_seconds
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._closed = False
+
+    def wake(self) -> None:
+        """Let every waiting claim look again."""
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Answer every waiting claim now, and every later one at once, so that the server can end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def claim(self, request: Claim) -> Granted:
+        """Grant runs that can share a batch; if there are none, wait for up to `request.wait_seconds`.
+
+        Raises:
+            NotFoundError: the worker is not registered.
+        """
+        deadline = time.monotonic() + request.wait_seconds
+        while True:
+            changes = self._changes
+            leases, expiry = self._try(request)
+            pause = min(deadline - time.monotonic(), SLOW_POLL_SECONDS, expiry)
+            if leases or self._closed or deadline <= time.monotonic():
+                return Granted(leases=leases)
+            with self._changed:
+                self._changed.wait_for(
+                    lambda seen=changes: self._changes != seen or self._closed,  # type: ignore[misc]
+                    timeout=max(pause, _LEAST_PAUSE_SECONDS),
+                )
+
+    def _try(self, request: Claim) -> tuple[list[Lease], float]:
+        self._sampling.top_up(request)
+        with self._store.write() as session:
+            workers.seen(session, request.worker_id)
+            leases = queue.claim(session, request, self._lease_seconds)
+            expiry = queue.next_expiry(session) if not leases else None
+        if leases:
+            with self._store.write() as session:
+                sweeps.mark_running(session, sorted({lease.sweep_id for lease in leases}))
+        return leases, expiry.total_seconds() if expiry is not None else SLOW_POLL_SECONDS

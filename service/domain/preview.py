@@ -1,0 +1,34 @@
+"""What a sweep would be if it were queued: its size, the linter's remarks, and its curves."""
+
+import numpy as np
+
+import schedules
+from service.domain.plan import Plan
+from service.domain.space import Configuration
+from service.wire.views import Curve, SweepPreview
+
+MAX_CURVES = 32
+MAX_POINTS = 400
+
+
+def preview(plan: Plan) -> SweepPreview:
+    """The preview of a valid sweep; for samplers that choose as they go, curves at the ends of the ranges."""
+    space = plan.space
+    known = plan.grid or [
+        space.configuration(point) for entry in space.entries.values() for point in space.corners(entry)
+    ]
+    return SweepPreview(
+        trials=plan.trials, runs=plan.runs, updates=plan.updates, findings=plan.findings, curves=_curves(known)
+    )
+
+
+def _curves(configurations: list[Configuration]) -> list[Curve]:
+    distinct = {schedules.build(configuration.schedule): None for configuration in configurations[: 8 * MAX_CURVES]}
+    return [_curve(schedule) for schedule in list(distinct)[:MAX_CURVES]]
+
+
+def _curve(schedule: schedules.Schedule) -> Curve:
+    count = min(schedule.total_steps, MAX_POINTS)
+    steps = np.unique(np.linspace(1, schedule.total_steps, count).round())
+    rates = schedule.rates_at(steps)
+    return Curve(schedule=schedule.to_dict(), steps=[int(step) for step in steps], lr=[float(rate) for rate in rates])

@@ -1,0 +1,264 @@
+"""The queue: runs are claimed, reported on, and given back. The table `runs` is the queue; see `service.store.tables`.
+
+Rows are always locked in the order sweeps, trials, runs, so that no two transactions wait for each other.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from service.domain import results
+from service.store import clock
+from service.store.tables import Attempt, Run, Sweep, Team, Trial, User, ValPoint
+from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
+from service.wire.sweep import Optimizer, SweepSpec
+from service.wire.views import QueuedSweep, QueueView
+
+MAX_FAILURES = 3
+
+
+def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]:
+    """Take up to `request.lanes` runs that can share a batch: by priority, then by age of the sweep and the run.
+
+    A run is claimable when it is queued, or when its lease has expired. On PostgreSQL the rows are locked and those
+    that somebody else is taking are skipped; on SQLite the writing session already excludes everybody else.
+    """
+    now = clock.now(session)
+    shape = request.shape
+    if shape is None:
+        first = _candidates(session, now, None, 1)
+        if not first:
+            return []
+        shape = first[0].shape
+    runs = _candidates(session, now, shape, request.lanes)
+    _end_attempts(session, [run for run in runs if run.state == "running"], "lost", now)
+    session.execute(delete(ValPoint).where(ValPoint.run_id.in_([run.id for run in runs if run.attempt])))
+    for run in runs:
+        run.state = "running"
+        run.step = 0
+        run.train_loss = run.initial_value = run.best_value = None
+        run.worker_id = request.worker_id
+        run.fence += 1
+        run.attempt += 1
+        run.started_at = now
+        run.lease_expires_at = now + timedelta(seconds=lease_seconds)
+        session.add(
+            Attempt(run_id=run.id, number=run.attempt, worker_id=request.worker_id, fence=run.fence, started_at=now)
+        )
+    session.flush()
+    return _leases(session, runs)
+
+
+def next_expiry(session: Session) -> timedelta | None:
+    """How long until the next lease expires; None if no run is leased."""
+    expiry = session.scalar(select(func.min(Run.lease_expires_at)).where(Run.state == "running"))
+    if expiry is None:
+        return None
+    return max(expiry - clock.now(session), timedelta(0))
+
+
+def report(session: Session, request: Report, lease_seconds: float) -> list[Command]:
+    """Write down what a worker says of its runs and renew their leases.
+
+    A report under another fence, or on a run that is no longer running, changes nothing and is answered with `lost`
+    (`stop` when the run was cancelled). The right fence renews even an expired lease: nobody took the run meanwhile.
+    A final report that is repeated is answered as the first time.
+    """
+    now = clock.now(session)
+    ending = [news.run_id for news in request.runs if news.outcome is not None]
+    results.lock(session, ending)
+    held = _locked(session, (news.run_id for news in request.runs))
+    commands = [_take(session, held.get(news.run_id), news, request.worker_id, now) for news in request.runs]
+    expiry = now + timedelta(seconds=lease_seconds)
+    for run in held.values():
+        if run.state == "running" and run.worker_id == request.worker_id:
+            run.lease_expires_at = expiry
+    session.flush()
+    results.settle(session, [held[run_id] for run_id in ending if run_id in held])
+    return commands
+
+
+def release(session: Session, worker_id: int, runs: Sequence[Held]) -> list[int]:
+    """Put runs back into the queue; those held under another fence are left alone. Returns the ids of the others."""
+    now = clock.now(session)
+    held = _locked(session, (run.run_id for run in runs))
+    released = []
+    for given in runs:
+        run = held.get(given.run_id)
+        if run is not None and _holds(run, worker_id, given.fence):
+            _end_attempts(session, [run], "released", now)
+            _requeue(run)
+            released.append(run.id)
+    session.flush()
+    return released
+
+
+def _candidates(session: Session, now: datetime, shape: str | None, limit: int) -> list[Run]:
+    queued = candidates("queued", shape, limit)
+    expired = candidates("running", shape, limit).where(Run.lease_expires_at < now)
+    found = [*session.scalars(queued), *session.scalars(expired)]
+    return sorted(found, key=lambda run: (-run.priority, run.sweep_id, run.id))[:limit]
+
+
+def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True) -> Select[Run]:
+    """The query for runs in one state, in the order in which they are taken."""
+    query = select(Run).where(Run.state == state)
+    if shape is not None:
+        query = query.where(Run.shape == shape)
+    query = query.order_by(Run.priority.desc(), Run.sweep_id, Run.id).limit(limit)
+    return query.with_for_update(skip_locked=True) if lock else query
+
+
+def _leases(session: Session, runs: Sequence[Run]) -> list[Lease]:
+    rows = session.execute(
+        select(Run, Trial, Sweep, Team.name, User.name)
+        .join(Trial, Run.trial_id == Trial.id)
+        .join(Sweep, Run.sweep_id == Sweep.id)
+        .join(Team, Sweep.team_id == Team.id)
+        .join(User, Sweep.user_id == User.id)
+        .where(Run.id.in_([run.id for run in runs]))
+    )
+    specs: dict[int, SweepSpec] = {}
+    leases = {}
+    for run, trial, sweep, team, user in rows:
+        spec = specs.setdefault(sweep.id, specs.get(sweep.id) or SweepSpec.model_validate(sweep.spec))
+        leases[run.id] = Lease(
+            run_id=run.id,
+            fence=run.fence,
+            attempt=run.attempt,
+            shape=run.shape,
+            experiment=experiment_name(team, sweep.name, sweep.id),
+            team=team,
+            user=user,
+            sweep_id=sweep.id,
+            sweep_name=sweep.name,
+            trial=trial.number,
+            replicate=run.replicate,
+            seed=run.seed,
+            schedule=trial.schedule,
+            model=spec.model,
+            optimizer=Optimizer.model_validate(trial.optimizer),
+            corpus=sweep.corpus,
+            corpus_name=spec.data.corpus,
+            batch_size=spec.data.batch_size,
+            val_windows=spec.data.val_windows,
+            eval_every=spec.eval_every or max(1, run.total_steps // 10),
+        )
+    return [leases[run.id] for run in runs]
+
+
+def experiment_name(team: str, sweep_name: str, sweep_id: int) -> str:
+    """The name of a sweep's MLflow experiment."""
+    return f"{team}/{sweep_name} #{sweep_id}"
+
+
+def _locked(session: Session, run_ids: Iterable[int]) -> dict[int, Run]:
+    query = select(Run).where(Run.id.in_(list(run_ids))).order_by(Run.id).with_for_update()
+    return {run.id: run for run in session.scalars(query.execution_options(populate_existing=True))}
+
+
+def _holds(run: Run, worker_id: int, fence: int) -> bool:
+    return run.state == "running" and run.fence == fence and run.worker_id == worker_id
+
+
+def _take(session: Session, run: Run | None, news: RunReport, worker_id: int, now: datetime) -> Command:
+    if run is None:
+        return Command(run_id=news.run_id, command="lost")
+    if not _holds(run, worker_id, news.fence):
+        mine = run.fence == news.fence and run.worker_id == worker_id
+        if mine and run.state == "cancelled":
+            return Command(run_id=run.id, command="stop")
+        repeated = mine and news.outcome is not None and run.state == news.outcome.state
+        return Command(run_id=run.id, command="continue" if repeated else "lost")
+    _note(session, run, news)
+    if news.outcome is not None:
+        _end(session, run, news.outcome, now)
+    return Command(run_id=run.id, command="continue")
+
+
+def _note(session: Session, run: Run, news: RunReport) -> None:
+    run.step = min(max(run.step, news.step), run.total_steps)
+    run.mlflow_run_id = news.mlflow_run_id or run.mlflow_run_id
+    if news.train_loss is not None:
+        run.train_loss = news.train_loss
+    if not news.val:
+        return
+    losses = {point.step: point.value for point in news.val}
+    known = set(session.scalars(select(ValPoint.step).where(ValPoint.run_id == run.id, ValPoint.step.in_(losses))))
+    rows = [{"run_id": run.id, "step": step, "value": value} for step, value in losses.items() if step not in known]
+    if rows:
+        session.execute(insert(ValPoint), rows)
+    best = min(losses.values())
+    run.best_value = best if run.best_value is None else min(run.best_value, best)
+    if 0 in losses:
+        run.initial_value = losses[0]
+
+
+def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
+    if outcome.state == "completed" and outcome.value is None:
+        outcome = Outcome(state="failed", error="it completed without a validation loss")
+    run.error = outcome.error and outcome.error.replace("\0", "")  # PostgreSQL stores no NUL
+    if outcome.state == "failed":
+        _end_attempts(session, [run], "failed", now, run.error)
+        failures = session.scalar(
+            select(func.count()).select_from(Attempt).where(Attempt.run_id == run.id, Attempt.outcome == "failed")
+        )
+        if (failures or 0) < MAX_FAILURES:
+            _requeue(run)
+            return
+        run.state = "failed"
+    else:
+        _end_attempts(session, [run], outcome.state, now)
+        run.state = outcome.state
+        run.value = outcome.value
+        run.diverged_at = outcome.diverged_at
+    run.ended_at = now
+
+
+def _requeue(run: Run) -> None:
+    run.state = "queued"
+    run.step = 0
+    run.worker_id = None
+    run.lease_expires_at = None
+
+
+def _end_attempts(session: Session, runs: Iterable[Run], outcome: str, now: datetime, error: str | None = None) -> None:
+    session.flush()
+    for run in runs:
+        session.execute(
+            update(Attempt)
+            .where(Attempt.run_id == run.id, Attempt.number == run.attempt)
+            .values(ended_at=now, outcome=outcome, error=error)
+        )
+
+
+def overview(session: Session) -> QueueView:
+    """What waits and what runs, by sweep, in the order in which it is taken."""
+    counts: dict[int, dict[str, int]] = {}
+    waiting = select(Run.sweep_id, Run.state, func.count()).where(Run.state.in_(["queued", "running"]))
+    for sweep_id, state, count in session.execute(waiting.group_by(Run.sweep_id, Run.state)):
+        counts.setdefault(sweep_id, {})[state] = count
+    rows = session.execute(
+        select(Sweep, Team.name)
+        .join(Team, Sweep.team_id == Team.id)
+        .where(Sweep.id.in_(counts))
+        .order_by(Sweep.priority.desc(), Sweep.id)
+    )
+    queued = [
+        QueuedSweep(
+            sweep_id=sweep.id,
+            name=sweep.name,
+            team=team,
+            priority=sweep.priority,
+            queued_runs=counts[sweep.id].get("queued", 0),
+            running_runs=counts[sweep.id].get("running", 0),
+        )
+        for sweep, team in rows
+    ]
+    return QueueView(
+        queued_runs=sum(sweep.queued_runs for sweep in queued),
+        running_runs=sum(sweep.running_runs for sweep in queued),
+        sweeps=queued,
+    )

@@ -1,0 +1,87 @@
+"""What ended runs add up to: a trial's value once all of its replicates have ended, and the end of a sweep."""
+
+import math
+from collections.abc import Collection, Sequence
+from statistics import fmean, stdev
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from service.store import clock
+from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Run, Sweep, Trial
+from service.wire.views import RunState
+
+# A trial's state is the first of these that one of its runs has: a lost replicate spoils the comparison.
+_PRECEDENCE: tuple[RunState, ...] = ("cancelled", "failed", "diverged", "pruned", "completed")
+
+
+def lock(session: Session, run_ids: Collection[int]) -> None:
+    """Lock the sweeps and trials of runs that are about to end, before the runs themselves are locked."""
+    if not run_ids:
+        return
+    of_runs = select(Run.sweep_id).where(Run.id.in_(run_ids))
+    session.execute(select(Sweep.id).where(Sweep.id.in_(of_runs)).order_by(Sweep.id).with_for_update(key_share=True))
+    of_runs = select(Run.trial_id).where(Run.id.in_(run_ids))
+    session.execute(select(Trial.id).where(Trial.id.in_(of_runs)).order_by(Trial.id).with_for_update(key_share=True))
+
+
+def settle(session: Session, runs: Sequence[Run]) -> None:
+    """Give trials whose runs have all ended their state and value, and end sweeps whose trials have all ended."""
+    trial_ids = {run.trial_id for run in runs if run.state in ENDED_RUN_STATES}
+    if not trial_ids:
+        return
+    trials = session.scalars(
+        select(Trial).where(Trial.id.in_(trial_ids)).execution_options(populate_existing=True)
+    ).all()
+    replicates: dict[int, list[Run]] = {trial.id: [] for trial in trials}
+    for run in session.scalars(select(Run).where(Run.trial_id.in_(trial_ids)).order_by(Run.replicate)):
+        replicates[run.trial_id].append(run)
+    sweep_ids = {trial.sweep_id for trial in trials}
+    sweeps = {
+        sweep.id: sweep
+        for sweep in session.scalars(
+            select(Sweep).where(Sweep.id.in_(sweep_ids)).execution_options(populate_existing=True)
+        )
+    }
+    for trial in trials:
+        settle_trial(trial, replicates[trial.id], sweeps[trial.sweep_id].spec["objective"]["mode"])
+    session.flush()
+    for sweep in sweeps.values():
+        _settle_sweep(session, sweep)
+    session.flush()
+
+
+def settle_trial(trial: Trial, runs: Sequence[Run], mode: str) -> None:
+    """Set a trial's state, its value (the mean over replicates) and their spread, if all of its runs have ended.
+
+    The spread is the sample standard deviation (n - 1). A diverged run counts with its initial loss, whatever `mode`.
+    """
+    states = {run.state for run in runs}
+    if trial.state in ENDED_RUN_STATES or not states <= set(ENDED_RUN_STATES):
+        return
+    trial.state = next(state for state in _PRECEDENCE if state in states)
+    values = [value for run in runs if (value := run_value(run, mode)) is not None]
+    if trial.state in ("cancelled", "failed") or len(values) < len(runs):
+        return
+    trial.value = fmean(values)
+    trial.spread = stdev(values) if len(values) > 1 else None
+
+
+def run_value(run: Run, mode: str) -> float | None:
+    """What a run contributes: its last validation loss or its best one; a diverged run, its initial loss."""
+    if run.state == "completed" and mode == "best" and run.best_value is not None:
+        return min(run.best_value, run.value if run.value is not None else math.inf)
+    if run.value is None and run.state == "diverged":
+        return run.initial_value
+    return run.value
+
+
+def _settle_sweep(session: Session, sweep: Sweep) -> None:
+    if sweep.state in ENDED_SWEEP_STATES or sweep.trials_made < sweep.trials_total:
+        return
+    in_sweep = Trial.sweep_id == sweep.id
+    if session.scalar(select(exists().where(in_sweep, Trial.state.in_(["queued", "running"])))):
+        return
+    useful = session.scalar(select(exists().where(in_sweep, Trial.state != "failed")))
+    sweep.state = "completed" if useful else "failed"
+    sweep.finished_at = clock.now(session)

@@ -1,0 +1,268 @@
+"""Sweeps: submitted, listed, looked at, cancelled."""
+
+from collections.abc import Sequence
+from typing import Any, cast, get_args
+
+from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from service.domain import corpora
+from service.domain.access import Principal
+from service.domain.corpora import Text
+from service.domain.plan import Plan
+from service.domain.space import Configuration
+from service.errors import ConflictError, ForbiddenError, NotFoundError
+from service.store import clock
+from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Attempt, Event, Run, Sweep, Team, Trial, User
+from service.wire.sweep import SweepSpec
+from service.wire.views import Finding, Progress, RunState, SweepPage, SweepView
+
+# Rows of one INSERT; SQLite takes at most 32,766 variables.
+_CHUNK = 1000
+
+
+def submit(session: Session, principal: Principal, plan: Plan, text: Text, key: str | None = None) -> Sweep:
+    """Store a sweep; a grid's trials and runs are queued at once, those of other samplers when workers ask.
+
+    Raises:
+        ConflictError: the idempotency key `key` was used by this team for another sweep.
+    """
+    assert principal.team_id is not None
+    assert principal.user_id is not None
+    spec = plan.space.spec
+    stored: dict[str, Any] = spec.model_dump(mode="json", by_alias=True)
+    if key is not None:
+        earlier = session.scalar(select(Sweep).where(Sweep.team_id == principal.team_id, Sweep.idempotency_key == key))
+        if earlier is not None:
+            if SweepSpec.model_validate(earlier.spec) != spec:
+                raise ConflictError(
+                    f"the Idempotency-Key {key} belongs to sweep {earlier.id}, which differs; use another"
+                )
+            return earlier
+    now = clock.now(session)
+    sweep = Sweep(
+        team_id=principal.team_id,
+        user_id=principal.user_id,
+        name=spec.name,
+        spec=stored,
+        findings=[finding.model_dump() for finding in plan.findings],
+        shape=plan.shape,
+        corpus=corpora.record(session, text),
+        priority=spec.priority,
+        state="queued",
+        trials_total=plan.trials,
+        trials_made=0,
+        updates_total=plan.updates,
+        idempotency_key=key,
+        created_at=now,
+    )
+    session.add(sweep)
+    session.flush()
+    add_trials(session, sweep, plan.grid)
+    session.add(Event(at=now, kind="sweep.submitted", sweep_id=sweep.id, user_id=principal.user_id, detail={}))
+    return sweep
+
+
+def add_trials(
+    session: Session, sweep: Sweep, configurations: Sequence[Configuration], optuna_numbers: Sequence[int] = ()
+) -> None:
+    """Queue trials, and a run of each for every replicate. All trials of a sweep share their seeds: they are paired."""
+    now = clock.now(session)
+    spec = sweep.spec
+    numbers = range(sweep.trials_made, sweep.trials_made + len(configurations))
+    trials = [
+        {
+            "sweep_id": sweep.id,
+            "number": number,
+            "optuna_number": optuna_numbers[index] if optuna_numbers else None,
+            "params": configuration.point,
+            "schedule": configuration.schedule,
+            "optimizer": configuration.optimizer,
+            "state": "queued",
+        }
+        for index, (number, configuration) in enumerate(zip(numbers, configurations, strict=True))
+    ]
+    for start in range(0, len(trials), _CHUNK):
+        session.execute(insert(Trial), trials[start : start + _CHUNK])
+    ids = session.scalars(
+        select(Trial.id).where(Trial.sweep_id == sweep.id, Trial.number >= sweep.trials_made).order_by(Trial.number)
+    ).all()
+    runs = [
+        {
+            "sweep_id": sweep.id,
+            "trial_id": trial_id,
+            "replicate": replicate,
+            "seed": (spec["seed"] + replicate) % 2**32,
+            "shape": sweep.shape,
+            "priority": sweep.priority,
+            "state": "queued",
+            "total_steps": configuration.schedule["total_steps"],
+            "created_at": now,
+        }
+        for trial_id, configuration in zip(ids, configurations, strict=True)
+        for replicate in range(spec["replicates"])
+    ]
+    for start in range(0, len(runs), _CHUNK):
+        session.execute(insert(Run), runs[start : start + _CHUNK])
+    sweep.trials_made += len(configurations)
+    session.flush()
+
+
+def find(session: Session, principal: Principal, sweep_id: int) -> Sweep:
+    """A sweep that the caller may see.
+
+    Raises:
+        NotFoundError: there is none of this number, or it is another team's.
+    """
+    sweep = session.get(Sweep, sweep_id) if sweep_id < 2**63 else None
+    if sweep is None or not principal.may_see(sweep.team_id):
+        raise NotFoundError(f"there is no sweep {sweep_id}; GET /api/v1/sweeps lists yours")
+    return sweep
+
+
+def mark_running(session: Session, sweep_ids: Sequence[int]) -> None:
+    """Note that workers have begun with queued sweeps."""
+    session.execute(update(Sweep).where(Sweep.id.in_(sweep_ids), Sweep.state == "queued").values(state="running"))
+
+
+def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
+    """End a sweep now: queued runs never start, running ones are stopped at their workers' next report. Idempotent.
+
+    Raises:
+        NotFoundError: as `find`.
+    """
+    find(session, principal, sweep_id)
+    query = select(Sweep).where(Sweep.id == sweep_id).with_for_update(key_share=True)
+    sweep = session.scalars(query.execution_options(populate_existing=True)).one()
+    if sweep.state in ENDED_SWEEP_STATES:
+        return sweep
+    now = clock.now(session)
+    begun = exists().where(Run.trial_id == Trial.id, Run.attempt > 0)
+    waiting = (Trial.sweep_id == sweep_id, Trial.state == "queued")
+    # The study never heard of a grid's trials that did not begin: there is nothing to tell.
+    session.execute(
+        update(Trial)
+        .where(*waiting, Trial.optuna_number.is_(None), ~begun)
+        .values(told=True)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Trial).where(*waiting).values(state="cancelled").execution_options(synchronize_session=False)
+    )
+    running = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
+    session.execute(
+        update(Attempt)
+        .where(Attempt.run_id.in_(running), Attempt.ended_at.is_(None))
+        .values(ended_at=now, outcome="cancelled")
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Run)
+        .where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
+        .values(state="cancelled", ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    sweep.state = "cancelled"
+    sweep.finished_at = now
+    session.add(Event(at=now, kind="sweep.cancelled", sweep_id=sweep_id, user_id=principal.user_id, detail={}))
+    session.flush()
+    return sweep
+
+
+def page(
+    session: Session, principal: Principal, mlflow_url: str | None, cursor: int | None, limit: int, state: str | None
+) -> SweepPage:
+    """Sweeps that the caller may see, newest first, below the sweep number `cursor`."""
+    query = select(Sweep).order_by(Sweep.id.desc()).limit(limit + 1)
+    if principal.role != "admin":
+        query = query.where(Sweep.team_id == principal.team_id)
+    if cursor is not None:
+        query = query.where(Sweep.id < cursor)
+    if state is not None:
+        query = query.where(Sweep.state == state)
+    found = session.scalars(query).all()
+    shown = found[:limit]
+    return SweepPage(items=views(session, shown, mlflow_url), next_cursor=shown[-1].id if len(found) > limit else None)
+
+
+def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> list[SweepView]:
+    """Sweeps as they are shown, each with its progress."""
+    ids = [sweep.id for sweep in sweeps]
+    names = {
+        sweep_id: (team, user)
+        for sweep_id, team, user in session.execute(
+            select(Sweep.id, Team.name, User.name)
+            .join(Team, Sweep.team_id == Team.id)
+            .join(User, Sweep.user_id == User.id)
+            .where(Sweep.id.in_(ids))
+        )
+    }
+    counted = progress(session, sweeps)
+    return [
+        SweepView(
+            id=sweep.id,
+            name=sweep.name,
+            state=sweep.state,
+            team=names[sweep.id][0],
+            user=names[sweep.id][1],
+            priority=sweep.priority,
+            created_at=sweep.created_at,
+            finished_at=sweep.finished_at,
+            spec=SweepSpec.model_validate(sweep.spec),
+            progress=counted[sweep.id],
+            findings=[Finding.model_validate(finding) for finding in sweep.findings],
+            mlflow_url=experiment_url(mlflow_url, sweep.mlflow_experiment_id),
+        )
+        for sweep in sweeps
+    ]
+
+
+def experiment_url(mlflow_url: str | None, experiment_id: str | None) -> str | None:
+    """Where MLflow compares a sweep's runs."""
+    if mlflow_url is None or experiment_id is None:
+        return None
+    return f"{mlflow_url.rstrip('/')}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART"
+
+
+def progress(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
+    """How far sweeps are, by their ids."""
+    ids = [sweep.id for sweep in sweeps]
+    runs: dict[int, dict[RunState, int]] = {sweep_id: dict.fromkeys(get_args(RunState), 0) for sweep_id in ids}
+    updates = dict.fromkeys(ids, 0)
+    by_state = select(Run.sweep_id, Run.state, func.count(), func.sum(Run.step)).where(Run.sweep_id.in_(ids))
+    for sweep_id, state, count, steps in session.execute(by_state.group_by(Run.sweep_id, Run.state)):
+        runs[sweep_id][cast("RunState", state)] = count
+        updates[sweep_id] += int(steps)
+    ended = select(Trial.sweep_id, func.count()).where(Trial.sweep_id.in_(ids), Trial.state.in_(ENDED_RUN_STATES))
+    done = {sweep_id: count for sweep_id, count in session.execute(ended.group_by(Trial.sweep_id))}
+    best = {sweep_id: best_of(session, sweep_id) for sweep_id in ids}
+    return {
+        sweep.id: Progress(
+            trials_done=done.get(sweep.id, 0),
+            trials_total=sweep.trials_total,
+            runs=runs[sweep.id],
+            lanes_in_use=runs[sweep.id]["running"],
+            updates_done=updates[sweep.id],
+            updates_total=sweep.updates_total,
+            best_value=best[sweep.id][1],
+            best_trial=best[sweep.id][0],
+        )
+        for sweep in sweeps
+    }
+
+
+def best_of(session: Session, sweep_id: int) -> tuple[int | None, float | None]:
+    """The number and value of a sweep's best trial: the smallest value, and of equal ones the first trial."""
+    row = session.execute(
+        select(Trial.number, Trial.value)
+        .where(Trial.sweep_id == sweep_id, Trial.value.is_not(None), Trial.state == "completed")
+        .order_by(Trial.value, Trial.number)
+        .limit(1)
+    ).one_or_none()
+    return (row.number, row.value) if row else (None, None)
+
+
+def demand_member(principal: Principal) -> None:
+    """Raise ForbiddenError for a token that belongs to no user."""
+    if principal.user_id is None:
+        raise ForbiddenError("this token belongs to no user; use a user's token of role member")

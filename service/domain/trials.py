@@ -1,0 +1,79 @@
+"""Trials and their runs, as they are shown."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.errors import NotFoundError
+from service.store.tables import Run, Sweep, Trial, Worker
+from service.wire.views import RunView, TrialPage, TrialView
+
+
+def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
+    """Trials of a sweep in the order of their numbers, above the number `cursor`."""
+    query = select(Trial).where(Trial.sweep_id == sweep.id).order_by(Trial.number).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(Trial.number > cursor)
+    found = session.scalars(query).all()
+    shown = found[:limit]
+    return TrialPage(
+        items=views(session, sweep, shown, mlflow_url), next_cursor=shown[-1].number if len(found) > limit else None
+    )
+
+
+def find(session: Session, sweep: Sweep, number: int) -> Trial:
+    """One trial of a sweep.
+
+    Raises:
+        NotFoundError: the sweep has no trial of this number (yet).
+    """
+    trial = session.scalar(select(Trial).where(Trial.sweep_id == sweep.id, Trial.number == number))
+    if trial is None:
+        raise NotFoundError(f"sweep {sweep.id} has no trial {number}; it has {sweep.trials_made}, numbered from 0")
+    return trial
+
+
+def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: str | None) -> list[TrialView]:
+    """Trials with their runs. A trial that has not ended is running as soon as one of its runs is."""
+    runs: dict[int, list[RunView]] = {trial.id: [] for trial in trials}
+    rows = session.execute(
+        select(Run, Worker.name)
+        .outerjoin(Worker, Run.worker_id == Worker.id)
+        .where(Run.trial_id.in_(runs))
+        .order_by(Run.trial_id, Run.replicate)
+    )
+    for run, worker in rows:
+        runs[run.trial_id].append(_run_view(sweep, run, worker, mlflow_url))
+    return [
+        TrialView(
+            number=trial.number,
+            state="running" if any(run.state == "running" for run in runs[trial.id]) else trial.state,
+            schedule=trial.schedule,
+            optimizer=trial.optimizer,
+            value=trial.value,
+            spread=trial.spread,
+            runs=runs[trial.id],
+        )
+        for trial in trials
+    ]
+
+
+def _run_view(sweep: Sweep, run: Run, worker: str | None, mlflow_url: str | None) -> RunView:
+    shown = mlflow_url and sweep.mlflow_experiment_id and run.mlflow_run_id
+    return RunView(
+        id=run.id,
+        replicate=run.replicate,
+        seed=run.seed,
+        state=run.state,
+        step=run.step,
+        total_steps=run.total_steps,
+        value=run.value,
+        attempt=run.attempt,
+        worker=worker,
+        error=run.error,
+        mlflow_run_id=run.mlflow_run_id,
+        mlflow_url=f"{mlflow_url}/#/experiments/{sweep.mlflow_experiment_id}/runs/{run.mlflow_run_id}"
+        if shown
+        else None,
+    )

@@ -1,0 +1,85 @@
+"""Workers: registered, seen, gone."""
+
+from datetime import timedelta
+from typing import cast
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from service.errors import NotFoundError
+from service.store import clock
+from service.store.tables import Run, Worker
+from service.wire.protocol import Hello
+from service.wire.views import WorkerView
+
+SHOWN_FOR = timedelta(hours=1)
+_MOST_SHOWN = 500
+
+
+def register(session: Session, hello: Hello) -> int:
+    """Note a new worker; returns its id."""
+    now = clock.now(session)
+    worker = Worker(
+        name=hello.name,
+        device=hello.device,
+        device_name=hello.device_name,
+        lanes=hello.lanes,
+        version=hello.version,
+        updates_per_second=0.0,
+        registered_at=now,
+        last_seen_at=now,
+    )
+    session.add(worker)
+    session.flush()
+    return worker.id
+
+
+def seen(session: Session, worker_id: int, updates_per_second: float | None = None) -> None:
+    """Note that a worker lives.
+
+    Raises:
+        NotFoundError: it never registered, or it said that it leaves.
+    """
+    values: dict[str, object] = {"last_seen_at": clock.now(session)}
+    if updates_per_second is not None:
+        values["updates_per_second"] = updates_per_second
+    alive = update(Worker).where(Worker.id == worker_id, Worker.left_at.is_(None)).values(values).returning(Worker.id)
+    if session.scalar(alive) is None:
+        raise NotFoundError(f"no worker {worker_id} is registered; register with POST /api/v1/workers")
+
+
+def leave(session: Session, worker_id: int) -> None:
+    """End a registration."""
+    now = clock.now(session)
+    session.execute(update(Worker).where(Worker.id == worker_id).values(left_at=now, updates_per_second=0.0))
+
+
+def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
+    """The workers of the last hour, newest first; one that has not been seen for a lease's time is away."""
+    now = clock.now(session)
+    recent = select(Worker).where(Worker.last_seen_at > now - SHOWN_FOR).order_by(Worker.id.desc()).limit(_MOST_SHOWN)
+    workers = session.scalars(recent).all()
+    runs: dict[int, list[int]] = {worker.id: [] for worker in workers}
+    held = select(Run.worker_id, Run.id).where(Run.state == "running", Run.worker_id.in_(runs)).order_by(Run.id)
+    for worker_id, run_id in session.execute(held):
+        runs[cast("int", worker_id)].append(run_id)
+    return [
+        WorkerView(
+            id=worker.id,
+            name=worker.name,
+            device=worker.device,
+            device_name=worker.device_name,
+            lanes=worker.lanes,
+            lanes_in_use=len(runs[worker.id]),
+            updates_per_second=worker.updates_per_second if runs[worker.id] else 0.0,
+            version=worker.version,
+            last_seen=worker.last_seen_at,
+            state="left"
+            if worker.left_at
+            else "away"
+            if worker.last_seen_at < now - timedelta(seconds=lease_seconds)
+            else "active",
+            runs=runs[worker.id],
+        )
+        for worker in workers
+    ]

@@ -1,0 +1,105 @@
+"""What can go wrong, as one tree: each error has an HTTP status and a stable code; `service.api.errors` renders it."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from service.wire.problem import FieldProblem
+
+
+class ServiceError(Exception):
+    """The root. Its message is for people and says what would be right."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "The service failed"
+
+    def __init__(self, detail: str, fields: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fields = list(fields)
+
+
+class BadRequestError(ServiceError):
+    """The request cannot be read."""
+
+    status = 400
+    code = "bad_request"
+    title = "The request cannot be read"
+
+
+class UnauthorizedError(ServiceError):
+    """No token, or one that is unknown, expired or revoked."""
+
+    status = 401
+    code = "unauthorized"
+    title = "A valid token is needed"
+
+
+class ForbiddenError(ServiceError):
+    """The token is valid but its role may not do this."""
+
+    status = 403
+    code = "forbidden"
+    title = "This token may not do this"
+
+
+class NotFoundError(ServiceError):
+    """There is no such thing, or not for this team."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class MethodNotAllowedError(ServiceError):
+    """The path exists, the method does not."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+
+class ConflictError(ServiceError):
+    """The request contradicts what is stored."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+
+
+class TooLargeError(ServiceError):
+    """The body is larger than the service accepts."""
+
+    status = 413
+    code = "too_large"
+    title = "The request is too large"
+
+
+class InvalidError(ServiceError):
+    """A well-formed request that means nothing that can be done; `fields` lists every offending field."""
+
+    status = 422
+    code = "invalid"
+    title = "The request is not valid"
+
+    @classmethod
+    def of(cls, fields: Sequence[FieldProblem]) -> "InvalidError":
+        """The error whose detail summarises the fields."""
+        first = f"{fields[0].field}: {fields[0].problem}; {fields[0].remedy}"
+        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+        return cls(first + more, fields)
+
+
+class UnavailableError(ServiceError):
+    """Something the service stands on is away; trying again later may help."""
+
+    status = 503
+    code = "unavailable"
+    title = "The service cannot do this at the moment"
+
+
+class StartupError(ServiceError):
+    """The service cannot start; the message is one line for the person who started it."""
+
+    code = "startup"
+    title = "The service cannot start"

@@ -1,0 +1,169 @@
+"""What MLflow shows of sweeps: an experiment and a summary run for each, and no run left open that has ended here."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from service.domain import best, queue, sweeps
+from service.errors import NotFoundError
+from service.store import clock
+from service.store.engine import Store
+from service.store.tables import ENDED_SWEEP_STATES, Run, Sweep, Team, User, Worker
+
+if TYPE_CHECKING:
+    from service.tracking import Ending, Tracker
+
+_BATCH = 200
+# A living worker ends its own runs; after this long it has forgotten them.
+_FORGOTTEN = timedelta(minutes=15)
+_STATUS: dict[str, "Ending"] = {
+    "completed": "FINISHED",
+    "diverged": "FINISHED",
+    "pruned": "FINISHED",
+    "failed": "FAILED",
+    "cancelled": "KILLED",
+}
+
+
+class Mirror:
+    """Keeps MLflow true to our rows; each step may be repeated, and raises when MLflow is away."""
+
+    def __init__(self, store: Store, mlflow_url: str, lease_seconds: float) -> None:
+        self._store = store
+        self._url = mlflow_url
+        self._lease = timedelta(seconds=lease_seconds)
+
+    @cached_property
+    def _tracker(self) -> "Tracker":
+        # Importing MLflow takes seconds, which neither the start of the service nor a request has.
+        tracker: Tracker = import_module("service.tracking").Tracker(self._url)
+        return tracker
+
+    def open_summaries(self) -> None:
+        """Make the experiment and the summary run of each new sweep."""
+        for sweep_id in self._sweeps(Sweep.mlflow_run_id.is_(None)):
+            with self._store.exclusive(f"summary {sweep_id}"):
+                self._open_summary(sweep_id)
+
+    def close_summaries(self) -> None:
+        """Write the outcome of each sweep that has ended, and end its summary run."""
+        for sweep_id in self._sweeps(Sweep.mlflow_run_id.is_not(None), Sweep.state.in_(ENDED_SWEEP_STATES)):
+            with self._store.exclusive(f"summary {sweep_id}"):
+                self._close_summary(sweep_id)
+
+    def close_runs(self) -> None:
+        """End the MLflow runs of ended runs whose worker is gone."""
+        with self._store.write() as session:
+            _forget_unstarted(session)
+        with self._store.read() as session:
+            by_sweep = self._abandoned(session)
+        for (sweep_id, experiment_id), states in by_sweep.items():
+            with self._store.exclusive(f"summary {sweep_id}"):
+                still_open = self._tracker.open_runs(experiment_id)
+                for run_id, state in states.items():
+                    for mlflow_run_id in still_open.get(run_id, []):
+                        self._tracker.end_run(mlflow_run_id, _STATUS[state], state)
+                with self._store.write() as session:
+                    session.execute(update(Run).where(Run.id.in_(states)).values(tracked=True))
+
+    def _sweeps(self, *conditions: Any) -> list[int]:
+        query = select(Sweep.id).where(Sweep.tracked.is_(False), *conditions).order_by(Sweep.id).limit(_BATCH)
+        with self._store.read() as session:
+            return list(session.scalars(query))
+
+    def _open_summary(self, sweep_id: int) -> None:
+        with self._store.read() as session:
+            sweep = session.get_one(Sweep, sweep_id)
+            if sweep.mlflow_run_id is not None:
+                return
+            team, user = session.get_one(Team, sweep.team_id).name, session.get_one(User, sweep.user_id).name
+        tags = {
+            "rampline.sweep": str(sweep_id),
+            "rampline.sweep_name": sweep.name,
+            "rampline.team": team,
+            "rampline.user": user,
+        }
+        experiment_id = self._tracker.experiment(queue.experiment_name(team, sweep.name, sweep_id), tags)
+        run_id = self._tracker.start_summary(experiment_id, sweep_id, user=user, tags=tags, spec=sweep.spec)
+        with self._store.write() as session:
+            sweep = session.get_one(Sweep, sweep_id)
+            sweep.mlflow_experiment_id, sweep.mlflow_run_id = experiment_id, run_id
+
+    def _close_summary(self, sweep_id: int) -> None:
+        with self._store.read() as session:
+            sweep = session.get_one(Sweep, sweep_id)
+            if sweep.tracked:
+                return
+            metrics, tags, files = _outcome(session, sweep)
+        assert sweep.mlflow_run_id is not None
+        assert sweep.finished_at is not None
+        self._tracker.end_summary(
+            sweep.mlflow_run_id,
+            _STATUS[sweep.state],
+            at_ms=round(sweep.finished_at.timestamp() * 1000),
+            metrics=metrics,
+            tags=tags,
+            files=files,
+        )
+        with self._store.write() as session:
+            session.get_one(Sweep, sweep_id).tracked = True
+
+    def _abandoned(self, session: Session) -> dict[tuple[int, str], dict[int, str]]:
+        """Ended runs that MLflow may still show as running, by sweep and experiment: their ids and states."""
+        now = clock.now(session)
+        gone = or_(
+            Run.worker_id.is_(None),
+            Worker.left_at.is_not(None),
+            Worker.last_seen_at < now - self._lease,
+            Run.ended_at < now - _FORGOTTEN,
+        )
+        rows = session.execute(
+            select(Run.id, Run.state, Sweep.id, Sweep.mlflow_experiment_id)
+            .join(Sweep, Run.sweep_id == Sweep.id)
+            .outerjoin(Worker, Run.worker_id == Worker.id)
+            .where(Run.tracked.is_(False), Run.ended_at.is_not(None), gone, Sweep.mlflow_experiment_id.is_not(None))
+            .order_by(Run.ended_at)
+            .limit(_BATCH)
+        )
+        found: dict[tuple[int, str], dict[int, str]] = {}
+        for run_id, state, sweep_id, experiment_id in rows:
+            found.setdefault((sweep_id, str(experiment_id)), {})[run_id] = state
+        return found
+
+    def steps(self) -> dict[str, Callable[[], None]]:
+        """What the reconciler does, by what to say when it does not work."""
+        return {
+            "opening summaries in MLflow": self.open_summaries,
+            "closing runs in MLflow": self.close_runs,
+            "closing summaries in MLflow": self.close_summaries,
+        }
+
+
+def _forget_unstarted(session: Session) -> None:
+    """MLflow never heard of runs that nobody began."""
+    unstarted = update(Run).where(Run.tracked.is_(False), Run.ended_at.is_not(None), Run.attempt == 0)
+    session.execute(unstarted.values(tracked=True).execution_options(synchronize_session=False))
+
+
+def _outcome(session: Session, sweep: Sweep) -> tuple[dict[str, float], dict[str, str], dict[str, str]]:
+    """A sweep's end as metrics, tags and files of its summary run."""
+    progress = sweeps.progress(session, [sweep])[sweep.id]
+    metrics: dict[str, float] = {f"runs_{state}": count for state, count in progress.runs.items() if count}
+    metrics |= {"trials_done": progress.trials_done, "updates_done": progress.updates_done}
+    tags = {"rampline.outcome": sweep.state}
+    try:
+        winner = best.best(session, sweep, None)
+    except NotFoundError:
+        return metrics, tags, {}
+    assert winner.trial.value is not None
+    metrics["best_value"] = winner.trial.value
+    tags["rampline.best_trial"] = str(winner.trial.number)
+    shown = winner.trial.model_dump(mode="json", include={"number", "schedule", "optimizer", "value", "spread"})
+    shown["ties"] = [tie.number for tie in winner.ties]
+    return metrics, tags, {"best.json": json.dumps(shown, indent=2), "best.py": winner.code}

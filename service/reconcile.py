@@ -1,0 +1,94 @@
+"""One thread of each server process that makes Optuna and MLflow say what our rows say.
+
+Every step can be repeated and may be cut short anywhere; what fails is tried again, and said once until it changes.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from service.domain import access
+from service.sampling import Sampling
+from service.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 2.0
+_END_SECONDS = 10.0
+
+
+class Reconciler:
+    """Runs `steps` again and again: when woken, and every few seconds."""
+
+    def __init__(self, steps: Mapping[str, Callable[[], None]]) -> None:
+        self._steps = steps
+        self._woken = threading.Event()
+        self._ending = threading.Event()
+        self._complaints: dict[str, str] = {}
+        self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Begin a round soon: something has changed."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End after the step that is under way; what is left is done after the next start."""
+        self._ending.set()
+        self._woken.set()
+        self._thread.join(_END_SECONDS)
+
+    def round(self) -> None:
+        """Do every step once."""
+        for name, step in self._steps.items():
+            if self._ending.is_set():
+                return
+            try:
+                step()
+            except Exception as error:
+                self._complain(name, error)
+            else:
+                if self._complaints.pop(name, None) is not None:
+                    log.info("%s works again", name)
+
+    def _loop(self) -> None:
+        while not self._ending.is_set():
+            self._woken.clear()
+            self.round()
+            self._woken.wait(PAUSE_SECONDS)
+
+    def _complain(self, name: str, error: Exception) -> None:
+        lines = str(error).splitlines()
+        complaint = f"{type(error).__name__}: {lines[0] if lines else ''}"
+        if self._complaints.get(name) != complaint:
+            self._complaints[name] = complaint
+            log.warning("%s does not work, it is tried again: %s", name, complaint)
+
+
+class TokenUse:
+    """Remembers which tokens were used, so that reading a page need not write to the database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._used: set[int] = set()
+
+    def note(self, token_id: int) -> None:
+        """A token was used."""
+        self._used.add(token_id)
+
+    def write(self) -> None:
+        """Write down what was noted since the last time."""
+        used, self._used = self._used, set()
+        if used:
+            with self._store.write() as session:
+                for token_id in sorted(used):
+                    access.mark_used(session, token_id)
+
+
+def tell_all(sampling: Sampling) -> None:
+    """Tell Optuna every result that it has not been told."""
+    for sweep_id in sampling.untold():
+        sampling.tell(sweep_id)

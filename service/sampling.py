@@ -1,0 +1,197 @@
+"""Between our rows and the studies: trials are asked for when workers need them, and each result is told once.
+
+A step here is several transactions, ours and Optuna's, in an order that a crash may cut anywhere: our row is committed
+first and the study told after, or the study asked first and what it remembers taken up again.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from service.domain import queue, sweeps
+from service.domain.space import SearchSpace
+from service.store import clock
+from service.store.engine import Store
+from service.store.tables import Run, Sweep, Team, Trial, ValPoint
+from service.studies import Result, Studies
+from service.wire.protocol import Claim
+from service.wire.sweep import SweepSpec
+
+log = logging.getLogger(__name__)
+
+# The study shows how losses fell; a few points of each trial do, and every one costs a statement.
+MAX_INTERMEDIATE = 50
+_BATCH = 100
+
+
+class Sampling:
+    """Asks for trials and tells their results."""
+
+    def __init__(self, store: Store, studies: Studies) -> None:
+        self._store = store
+        self._studies = studies
+
+    def top_up(self, request: Claim) -> None:
+        """Ask for as many trials as a claim lacks, from the sweeps whose turn it is."""
+        with self._store.read() as session:
+            wanted = _wanted(session, request)
+        for sweep_id, count in wanted:
+            self.ask(sweep_id, count)
+
+    def ask(self, sweep_id: int, count: int) -> None:
+        """Ask a sweep's sampler for up to `count` trials and queue them, after telling it what it may learn from."""
+        with self._store.exclusive(f"sweep {sweep_id}"):
+            self._tell(sweep_id)
+            with self._store.read() as session:
+                sweep = session.get_one(Sweep, sweep_id)
+                count = min(count, sweep.trials_total - sweep.trials_made)
+                if count <= 0 or sweep.state not in ("queued", "running"):
+                    return
+                name, space, known = _study_name(session, sweep), _space(sweep), _next_number(session, sweep_id)
+            proposals = self._studies.propose(name, space, known=known, count=count)
+            with self._store.write() as session:
+                query = select(Sweep).where(Sweep.id == sweep_id).with_for_update(key_share=True)
+                sweep = session.scalars(query).one()
+                still_open = sweep.state in ("queued", "running")
+                if still_open:
+                    configurations = [space.configuration(point) for _, point in proposals]
+                    sweeps.add_trials(session, sweep, configurations, [number for number, _ in proposals])
+            if not still_open:  # cancelled meanwhile: nobody will train these
+                for number, _ in proposals:
+                    self._studies.tell(name, number, Result(value=None, attributes={"outcome": "cancelled"}))
+
+    def tell(self, sweep_id: int) -> int:
+        """Tell the study every result that it has not been told; returns how many."""
+        with self._store.exclusive(f"sweep {sweep_id}"):
+            return self._tell(sweep_id)
+
+    def untold(self) -> list[int]:
+        """The sweeps that have results to tell."""
+        with self._store.read() as session:
+            return list(session.scalars(select(Trial.sweep_id).where(*_UNTOLD).distinct()))
+
+    def _tell(self, sweep_id: int) -> int:
+        told = 0
+        while batch := self._number(sweep_id):
+            with self._store.read() as session:
+                sweep = session.get_one(Sweep, sweep_id)
+                name, space, results = _study_name(session, sweep), _space(sweep), _results(session, batch)
+            self._studies.ensure(name, space)
+            for trial in batch:
+                assert trial.optuna_number is not None
+                if space.spec.sampler.type == "grid":
+                    self._studies.add(name, trial.optuna_number, space, trial.params, results[trial.id])
+                else:
+                    self._studies.tell(name, trial.optuna_number, results[trial.id])
+            with self._store.write() as session:
+                session.execute(update(Trial).where(Trial.id.in_([trial.id for trial in batch])).values(told=True))
+            told += len(batch)
+        return told
+
+    def _number(self, sweep_id: int) -> list[Trial]:
+        """The next results to tell; a grid's trials get their number in the study here, before the study has them."""
+        query = select(Trial).where(Trial.sweep_id == sweep_id, *_UNTOLD).limit(_BATCH)
+        with self._store.read() as session:
+            batch = list(
+                session.scalars(query.order_by(Trial.optuna_number.is_(None), Trial.optuna_number, Trial.number))
+            )
+        if all(trial.optuna_number is not None for trial in batch):
+            return batch
+        with self._store.write() as session:
+            number = _next_number(session, sweep_id)
+            for trial in batch:
+                if trial.optuna_number is None:
+                    trial.optuna_number, number = number, number + 1
+                    session.merge(trial)
+        return batch
+
+
+_UNTOLD = (Trial.told.is_(False), Trial.state.not_in(["queued", "running"]))
+
+
+def _wanted(session: Session, request: Claim) -> list[tuple[int, int]]:
+    """How many trials to ask of which sweeps so that a claim is served in the order of the queue."""
+    unasked = select(Sweep).where(Sweep.trials_made < Sweep.trials_total, Sweep.state.in_(["queued", "running"]))
+    shape = request.shape or _next_shape(session)
+    if shape is None:
+        return []
+    wanted, promised = [], 0
+    for sweep in session.scalars(
+        unasked.where(Sweep.shape == shape).order_by(Sweep.priority.desc(), Sweep.id).limit(request.lanes)
+    ):
+        missing = request.lanes - promised - _ahead(session, sweep, request.lanes)
+        if missing <= 0:
+            break
+        replicates = int(sweep.spec["replicates"])
+        trials = min(math.ceil(missing / replicates), sweep.trials_total - sweep.trials_made)
+        wanted.append((sweep.id, trials))
+        promised += trials * replicates
+    return wanted
+
+
+def _next_shape(session: Session) -> str | None:
+    """The shape of whatever is first in the queue: a run, or a sweep whose sampler has yet to make one."""
+    heads: list[tuple[int, int, str]] = []
+    for state in ("queued", "running"):
+        query = queue.candidates(state, None, 1, lock=False)
+        if state == "running":
+            query = query.where(Run.lease_expires_at < clock.now(session))
+        heads += [(-run.priority, run.sweep_id, run.shape) for run in session.scalars(query)]
+    unasked = select(Sweep).where(Sweep.trials_made < Sweep.trials_total, Sweep.state.in_(["queued", "running"]))
+    first = session.scalar(unasked.order_by(Sweep.priority.desc(), Sweep.id).limit(1))
+    if first is not None:
+        heads.append((-first.priority, first.id, first.shape))
+    return min(heads)[2] if heads else None
+
+
+def _ahead(session: Session, sweep: Sweep, limit: int) -> int:
+    """How many claimable runs come before the next trial of a sweep, its own among them; at most `limit`."""
+    claimable = or_(Run.state == "queued", (Run.state == "running") & (Run.lease_expires_at < clock.now(session)))
+    before = or_(Run.priority > sweep.priority, (Run.priority == sweep.priority) & (Run.sweep_id <= sweep.id))
+    found = select(Run.id).where(claimable, before, Run.shape == sweep.shape).limit(limit).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def _study_name(session: Session, sweep: Sweep) -> str:
+    return queue.experiment_name(session.get_one(Team, sweep.team_id).name, sweep.name, sweep.id)
+
+
+def _space(sweep: Sweep) -> SearchSpace:
+    return SearchSpace(SweepSpec.model_validate(sweep.spec))
+
+
+def _next_number(session: Session, sweep_id: int) -> int:
+    highest = session.scalar(select(func.max(Trial.optuna_number)).where(Trial.sweep_id == sweep_id))
+    return 0 if highest is None else highest + 1
+
+
+def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:
+    """What the study learns of each trial; losses on the way are means over the replicates that have them all."""
+    ids = [trial.id for trial in trials]
+    of_trials = select(Run.id, Run.trial_id).where(Run.trial_id.in_(ids))
+    runs = {run_id: trial_id for run_id, trial_id in session.execute(of_trials)}
+    losses: dict[int, dict[int, list[float]]] = {trial_id: {} for trial_id in ids}
+    points = select(ValPoint).where(ValPoint.run_id.in_(runs)).order_by(ValPoint.run_id, ValPoint.step)
+    for point in session.scalars(points):
+        losses[runs[point.run_id]].setdefault(point.step, []).append(point.value)
+    results = {}
+    for trial in trials:
+        replicates = sum(trial_id == trial.id for trial_id in runs.values())
+        curve = {step: fmean(values) for step, values in losses[trial.id].items() if len(values) == replicates}
+        attributes: dict[str, int | float | str] = {"trial": trial.number, "outcome": trial.state}
+        if trial.spread is not None:
+            attributes["spread"] = trial.spread
+        results[trial.id] = Result(value=trial.value, intermediate=_thinned(curve), attributes=attributes)
+    return results
+
+
+def _thinned(curve: dict[int, float]) -> dict[int, float]:
+    steps = sorted(curve)
+    if len(steps) <= MAX_INTERMEDIATE:
+        return curve
+    kept = {steps[round(index * (len(steps) - 1) / (MAX_INTERMEDIATE - 1))] for index in range(MAX_INTERMEDIATE)}
+    return {step: curve[step] for step in sorted(kept)}

@@ -1,0 +1,67 @@
+"""Settings of the service, read from the environment (prefix RAMPLINE_) or given by the caller."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """Where the service keeps its data, where it listens, how long a lease lasts.
+
+    `database_url` and `optuna_url` default to SQLite files in `data_dir`. With a PostgreSQL `database_url`, Rampline's
+    tables live in the schema `rampline` and Optuna's in the schema `optuna` of that database.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RAMPLINE_", extra="ignore", frozen=True)
+
+    data_dir: Path = Path("rampline-data")
+    database_url: str | None = None
+    optuna_url: str | None = None
+    mlflow_url: str | None = Field(
+        default=None, description="MLflow's tracking server, as service and workers reach it"
+    )
+    mlflow_public_url: str | None = Field(default=None, description="MLflow's address for people; mlflow_url if unset")
+    artifact_dir: Path | None = Field(default=None, description="data_dir/artifacts if unset")
+    corpora_dir: Path | None = Field(default=None, description="where file:NAME corpora lie; data_dir/corpora if unset")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535, description="0: any free port")
+    lease_seconds: float = Field(default=60, gt=0)
+    report_seconds: float = Field(default=2, gt=0)
+    admin_token_file: Path | None = Field(default=None, description="holds a token that shall have the role admin")
+    worker_token_file: Path | None = Field(default=None, description="holds a token that shall have the role worker")
+    log_level: LogLevel = "info"
+
+    @property
+    def database(self) -> str:
+        """The address of Rampline's database."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'rampline.db'}"
+
+    @property
+    def optuna(self) -> str:
+        """The address of Optuna's storage: beside ours, never in the same schema (its Alembic table would collide)."""
+        if self.optuna_url:
+            return self.optuna_url
+        if self.database_url and not make_url(self.database_url).drivername.startswith("sqlite"):
+            url = make_url(self.database_url).difference_update_query(["options"])
+            return url.update_query_dict({"options": "-csearch_path=optuna"}).render_as_string(hide_password=False)
+        return f"sqlite:///{self.data_dir.absolute() / 'optuna.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where corpora (and later checkpoints) are kept."""
+        return (self.artifact_dir or self.data_dir / "artifacts").absolute()
+
+    @property
+    def corpora(self) -> Path:
+        """Where users put texts of their own."""
+        return (self.corpora_dir or self.data_dir / "corpora").absolute()
+
+    @property
+    def mlflow_public(self) -> str | None:
+        """MLflow's address for people."""
+        return self.mlflow_public_url or self.mlflow_url

@@ -1,0 +1,1 @@
+"""Rampline's database: engine and session scopes, tables, clock, migrations."""

@@ -1,0 +1,103 @@
+"""The engine and the two session scopes; nothing else in the service begins or commits a transaction.
+
+SQLite runs in WAL mode. The driver's own transaction control is switched off and BEGIN is written by an event, as
+SQLAlchemy documents for `sqlite3`, so that a writing scope begins with BEGIN IMMEDIATE: it waits for the write lock
+first, where PostgreSQL locks rows (SQLAlchemy drops FOR UPDATE on SQLite without a word).
+"""
+
+import threading
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+SCHEMA = "rampline"
+BUSY_SECONDS = 30
+WRITE = {"rampline_write": True}
+
+
+def engine_for(database_url: str) -> Engine:
+    """An engine for SQLite or PostgreSQL (psycopg 3); on PostgreSQL its tables are those of the schema `rampline`."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url)
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if "options" not in url.query:
+        url = url.update_query_dict({"options": f"-csearch_path={SCHEMA} -ctimezone=utc"})
+    return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=24, connect_args={"connect_timeout": 10})
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=24, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: SqliteConnection, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("rampline_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+class Store:
+    """The database. Safe to share between threads."""
+
+    def __init__(self, database_url: str) -> None:
+        self.url = database_url
+        self.engine = engine_for(database_url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        # SQLite's lock is unfair: writers of one process queue here instead, and none waits for seconds.
+        self._writer = threading.Lock()
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading: what it writes is rolled back."""
+        with self._sessions() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session for writing: committed at the end, rolled back by an exception."""
+        with ExitStack() as stack:
+            options: dict[str, Any] = {}
+            if self.is_sqlite:
+                stack.enter_context(self._writer)
+                options = WRITE
+            session = stack.enter_context(self._sessions())
+            session.connection(execution_options=options)
+            yield session
+            session.commit()
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Hold the lock `name` against every other thread, and on PostgreSQL against every other server process."""
+        with self._locks[name]:
+            if self.is_sqlite:
+                yield
+                return
+            with self.engine.begin() as connection:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(name)})
+                yield
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def lock_key(name: str) -> int:
+    """The number of an advisory lock."""
+    return zlib.crc32(f"rampline {name}".encode())

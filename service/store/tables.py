@@ -1,0 +1,325 @@
+"""The tables, as SQLAlchemy models. `migrations/` makes them; a test holds that both say the same."""
+
+from datetime import datetime
+from typing import Any, get_args
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from service.store.clock import Instant
+from service.wire.views import RunState, SweepState
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+# SQLite numbers rows by itself only where the column's type is exactly INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+ROLES = ("admin", "member", "viewer", "worker")
+ENDED_RUN_STATES = ("completed", "pruned", "diverged", "failed", "cancelled")
+ENDED_SWEEP_STATES = ("completed", "failed", "cancelled")
+ATTEMPT_ENDS = ("completed", "pruned", "diverged", "failed", "cancelled", "released", "lost")
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """A constraint that a column holds one of a few words."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Base(DeclarativeBase):
+    """The declarative base; constraints are named by one convention, so that migrations can name them too."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this plain dictionary
+        datetime: Instant(),
+        dict[str, Any]: Json,
+        list[dict[str, Any]]: Json,
+        float: Float(53),
+        int: BigInteger(),
+    }
+
+
+class Team(Base):
+    """Who shares the cluster."""
+
+    __tablename__ = "teams"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    created_at: Mapped[datetime]
+
+
+class User(Base):
+    """A person of a team."""
+
+    __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("team_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    name: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
+class Token(Base):
+    """A bearer token, kept as its hash; a worker's token belongs to no user."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (one_of("role", ROLES), Index(None, "user_id"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(120))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Corpus(Base):
+    """A text that was written to the artifact directory, named by the sha256 of its bytes."""
+
+    __tablename__ = "corpora"
+    __table_args__ = (Index(None, "name"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class Sweep(Base):
+    """A search space, a sampler, a budget, a model, data.
+
+    `trials_total` trials are wanted and `trials_made` have a row; a grid makes all of its rows at submission, the other
+    samplers as workers ask for them. `tracked` tells that MLflow shows the sweep's end.
+    """
+
+    __tablename__ = "sweeps"
+    __table_args__ = (
+        one_of("state", get_args(SweepState)),
+        CheckConstraint("trials_made <= trials_total", name="trials"),
+        UniqueConstraint("team_id", "idempotency_key"),
+        Index(None, "team_id", "id"),
+        Index(None, "user_id"),
+        Index(None, "state", "id"),
+        Index(
+            "ix_sweeps_unasked",
+            text("priority DESC"),
+            "id",
+            postgresql_where=text("trials_made < trials_total AND state IN ('queued', 'running')"),
+            sqlite_where=text("trials_made < trials_total AND state IN ('queued', 'running')"),
+        ),
+        Index("ix_sweeps_untracked", "id", postgresql_where=text("NOT tracked"), sqlite_where=text("NOT tracked")),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(120))
+    spec: Mapped[dict[str, Any]]
+    findings: Mapped[list[dict[str, Any]]]
+    shape: Mapped[str] = mapped_column(String(200))
+    corpus: Mapped[str] = mapped_column(ForeignKey("corpora.digest"))
+    priority: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    trials_total: Mapped[int]
+    trials_made: Mapped[int]
+    updates_total: Mapped[int]
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    mlflow_experiment_id: Mapped[str | None] = mapped_column(String(64))
+    mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
+    tracked: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class Trial(Base):
+    """One configuration of a sweep. `told` says that the Optuna study holds its result."""
+
+    __tablename__ = "trials"
+    __table_args__ = (
+        one_of("state", get_args(RunState)),
+        UniqueConstraint("sweep_id", "number"),
+        UniqueConstraint("sweep_id", "optuna_number"),
+        Index(None, "sweep_id", "state"),
+        Index(None, "sweep_id", "value"),
+        Index(
+            "ix_trials_untold",
+            "sweep_id",
+            "number",
+            postgresql_where=text("NOT told AND state NOT IN ('queued', 'running')"),
+            sqlite_where=text("NOT told AND state NOT IN ('queued', 'running')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"))
+    number: Mapped[int]
+    optuna_number: Mapped[int | None]
+    params: Mapped[dict[str, Any]]
+    schedule: Mapped[dict[str, Any]]
+    optimizer: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    value: Mapped[float | None]
+    spread: Mapped[float | None]
+    told: Mapped[bool] = mapped_column(Boolean, server_default=false())
+
+
+class Worker(Base):
+    """A process that trains runs."""
+
+    __tablename__ = "workers"
+    __table_args__ = (Index(None, "left_at", "last_seen_at"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    device: Mapped[str] = mapped_column(String(40))
+    device_name: Mapped[str] = mapped_column(String(200))
+    lanes: Mapped[int]
+    version: Mapped[str] = mapped_column(String(40))
+    updates_per_second: Mapped[float]
+    registered_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    left_at: Mapped[datetime | None]
+
+
+class Run(Base):
+    """One training of a trial with one seed; the table is the queue.
+
+    A run is claimable when it is queued, or when it is running and its lease has expired. `fence` grows with every
+    claim; a write under another fence changes nothing. `tracked` tells that MLflow shows the run's end.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        one_of("state", get_args(RunState)),
+        UniqueConstraint("trial_id", "replicate"),
+        Index(None, "sweep_id", "state"),
+        Index(
+            "ix_runs_queued",
+            text("priority DESC"),
+            "sweep_id",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+            sqlite_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_runs_queued_shape",
+            "shape",
+            text("priority DESC"),
+            "sweep_id",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+            sqlite_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_runs_leased",
+            "lease_expires_at",
+            postgresql_where=text("state = 'running'"),
+            sqlite_where=text("state = 'running'"),
+        ),
+        Index(
+            "ix_runs_held",
+            "worker_id",
+            postgresql_where=text("state = 'running'"),
+            sqlite_where=text("state = 'running'"),
+        ),
+        Index(
+            "ix_runs_untracked",
+            "ended_at",
+            postgresql_where=text("NOT tracked AND ended_at IS NOT NULL"),
+            sqlite_where=text("NOT tracked AND ended_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"))
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trials.id"))
+    replicate: Mapped[int]
+    seed: Mapped[int]
+    shape: Mapped[str] = mapped_column(String(200))
+    priority: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    step: Mapped[int] = mapped_column(server_default="0")
+    total_steps: Mapped[int]
+    value: Mapped[float | None]
+    best_value: Mapped[float | None]
+    initial_value: Mapped[float | None]
+    train_loss: Mapped[float | None]
+    diverged_at: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    fence: Mapped[int] = mapped_column(server_default="0")
+    worker_id: Mapped[int | None] = mapped_column(ForeignKey("workers.id"))
+    lease_expires_at: Mapped[datetime | None]
+    mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
+    tracked: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """One lease of a run, from its claim to its end."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (one_of("outcome", ATTEMPT_ENDS), Index(None, "worker_id"))
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    worker_id: Mapped[int] = mapped_column(ForeignKey("workers.id"))
+    fence: Mapped[int]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class ValPoint(Base):
+    """A validation loss of a run, in nats per byte, after update `step`."""
+
+    __tablename__ = "val_points"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[float]
+
+
+class Event(Base):
+    """What happened to a sweep and through whom: the trail that an audit reads."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "sweep_id", "id"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(40))
+    sweep_id: Mapped[int | None] = mapped_column(ForeignKey("sweeps.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    detail: Mapped[dict[str, Any]]

@@ -1,0 +1,177 @@
+"""The Optuna studies: one for each sweep. The only module that imports Optuna.
+
+The study is what users see; our rows are what the queue needs. Optuna cannot share our transaction, so every call here
+can be repeated: what was told stays told, and a trial that was asked for and then forgotten is found again by its
+number. Callers hold the sweep's lock, so that numbers are given out one by one.
+"""
+
+import random
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy import create_engine, make_url, text
+
+from service.domain.space import SCHEDULE, Axis, Point, Scalar, SearchSpace
+
+POSTGRES_SCHEMA = "optuna"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What the study learns of a trial: a value, or None if it failed or was cancelled; the losses on the way."""
+
+    value: float | None
+    intermediate: Mapping[int, float] = field(default_factory=dict)
+    attributes: Mapping[str, int | float | str] = field(default_factory=dict)
+
+
+class Studies:
+    """Optuna's storage. Safe to share between threads, as long as callers lock each sweep."""
+
+    def __init__(self, url: str) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        _make_schema(url)
+        parsed = make_url(url)
+        options = {"timeout": 30} if parsed.get_backend_name() == "sqlite" else {}
+        self._storage = RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True, "connect_args": options})
+        self._studies: dict[str, optuna.Study] = {}
+        self._learning: set[str] = set()
+
+    def propose(self, name: str, space: SearchSpace, *, known: int, count: int) -> list[tuple[int, Point]]:
+        """Ask for `count` trials, numbered from `known` on.
+
+        A trial of such a number that is there already was asked for by a process that died before it could write the
+        row: it is taken up, not asked for again.
+        """
+        study = self._study(name, space)
+        proposals = []
+        for number in range(known, known + count):
+            study.sampler = self._sampler(study, space, number)
+            trial_id = self._trial_id(name, number)
+            trial = optuna.trial.Trial(study, trial_id) if trial_id is not None else study.ask()
+            assert trial.number == number, f"study {name} has trials that this service did not ask for"
+            proposals.append((number, _suggest(trial, space)))
+        return proposals
+
+    def tell(self, name: str, number: int, result: Result) -> None:
+        """Tell the result of a trial that was asked for; a second time changes nothing."""
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id(name), number)
+        try:
+            for step, value in sorted(result.intermediate.items()):
+                self._storage.set_trial_intermediate_value(trial_id, step, value)
+            for key, attribute in result.attributes.items():
+                self._storage.set_trial_user_attr(trial_id, key, attribute)
+        except UpdateFinishedTrialError:
+            return
+        state = TrialState.COMPLETE if result.value is not None else TrialState.FAIL
+        self._study(name).tell(number, result.value, state=state, skip_if_finished=True)
+
+    def add(self, name: str, number: int, space: SearchSpace, point: Point, result: Result) -> None:
+        """Add a finished trial that nobody asked for, a grid's; a second time changes nothing."""
+        if self._trial_id(name, number) is not None:
+            return
+        axes = space.axes_of(space.entries[str(point[SCHEDULE])])
+        distributions: dict[str, BaseDistribution] = {SCHEDULE: CategoricalDistribution(tuple(space.entries))}
+        distributions |= {axis.name: _distribution(axis) for axis in axes}
+        self._study(name, space).add_trial(
+            optuna.create_trial(
+                state=TrialState.COMPLETE if result.value is not None else TrialState.FAIL,
+                value=result.value,
+                params=dict(point),
+                distributions=distributions,
+                intermediate_values=dict(result.intermediate),
+                user_attrs=dict(result.attributes),
+            )
+        )
+
+    def ensure(self, name: str, space: SearchSpace) -> None:
+        """Make sure that the study is there, so that a dashboard shows it from the beginning."""
+        self._study(name, space)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._storage.engine.dispose()
+
+    def _study(self, name: str, space: SearchSpace | None = None) -> optuna.Study:
+        if name not in self._studies:
+            self._studies[name] = optuna.create_study(
+                storage=self._storage, study_name=name, direction="minimize", load_if_exists=True
+            )
+            if space is not None:
+                self._studies[name].set_user_attr("metric", space.spec.objective.metric)
+        return self._studies[name]
+
+    def _study_id(self, name: str) -> int:
+        return self._storage.get_study_id_from_name(name)
+
+    def _trial_id(self, name: str, number: int) -> int | None:
+        try:
+            return self._storage.get_trial_id_from_study_id_trial_number(self._study_id(name), number)
+        except KeyError:
+            return None
+
+    def _sampler(self, study: optuna.Study, space: SearchSpace, number: int) -> BaseSampler:
+        """The sampler for one trial. Its seed follows from the trial's number: a restart repeats no configuration."""
+        sampler = space.spec.sampler
+        seed = random.Random(f"{sampler.seed} {number}").getrandbits(32)  # noqa: S311 - a sampler's seed, no secret
+        if sampler.type == "random":
+            return RandomSampler(seed=seed)
+        if study.study_name in self._learning:
+            return study.sampler
+        self._learning.add(study.study_name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            # group: families have axes of their own, so the space is conditional.
+            return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+
+def _suggest(trial: optuna.Trial, space: SearchSpace) -> Point:
+    """Sample a point, one axis after another, only those that its schedule uses."""
+    point: Point = {SCHEDULE: trial.suggest_categorical(SCHEDULE, tuple(space.entries))}
+    for axis in space.axes_of(space.entries[str(point[SCHEDULE])]):
+        if axis.values is not None:
+            point[axis.name] = cast("Scalar", trial.suggest_categorical(axis.name, axis.values))
+        elif axis.integer:
+            point[axis.name] = trial.suggest_int(axis.name, int(axis.low), int(axis.high), log=axis.log)
+        else:
+            point[axis.name] = trial.suggest_float(axis.name, axis.low, axis.high, log=axis.log)
+    return point
+
+
+def _distribution(axis: Axis) -> BaseDistribution:
+    if axis.values is not None:
+        return CategoricalDistribution(axis.values)
+    if axis.integer:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def _with_driver(url: str) -> str:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+def _make_schema(url: str) -> None:
+    """Make the schema of Optuna's own, if the address names it."""
+    parsed = make_url(_with_driver(url))
+    if parsed.get_backend_name() != "postgresql" or POSTGRES_SCHEMA not in str(parsed.query.get("options", "")):
+        return
+    engine = create_engine(parsed)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {POSTGRES_SCHEMA}"))
+    engine.dispose()

@@ -1,0 +1,1 @@
+"""What travels between client, service and worker: every request and response type, declared once."""

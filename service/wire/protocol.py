@@ -1,0 +1,141 @@
+"""The workers' protocol: register, claim, report, release. Every write carries its lease's fence."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from service.wire.base import Wire
+from service.wire.sweep import Model, Optimizer
+
+PROTOCOL_VERSION = 1
+
+
+class Hello(Wire):
+    """A worker introduces itself."""
+
+    protocol: int = PROTOCOL_VERSION
+    name: str = Field(min_length=1, max_length=200, description="host and process, for people")
+    device: str = Field(max_length=40, description="cpu, cuda:0, ...")
+    device_name: str = Field(max_length=200)
+    lanes: int = Field(ge=1, le=4096, description="how many runs it trains at once")
+    version: str = Field(max_length=40)
+
+
+class Welcome(Wire):
+    """What a worker needs to know: its id, how long a lease lasts, how often to report, where MLflow is."""
+
+    worker_id: int
+    lease_seconds: float
+    report_seconds: float
+    tracking_url: str | None
+
+
+class Claim(Wire):
+    """Ask for up to `lanes` runs; `shape` limits them to runs that fit the batch that is training."""
+
+    worker_id: int
+    lanes: int = Field(ge=1, le=4096)
+    shape: str | None = None
+    wait_seconds: float = Field(default=0, ge=0, le=30, description="how long to wait for work at the server")
+
+
+class Lease(Wire):
+    """One run to train, and the right to report on it until `fence` changes.
+
+    `shape` is equal for runs that can share a fused batch. `schedule` is a mapping for `schedules.build`
+    and `schedule["total_steps"]` the run's length in updates. `attempt` counts from 1; above 1, an earlier
+    worker lost this run.
+    """
+
+    run_id: int
+    fence: int
+    attempt: int
+    shape: str
+    experiment: str = Field(description="name of the sweep's MLflow experiment")
+    team: str
+    user: str
+    sweep_id: int
+    sweep_name: str
+    trial: int
+    replicate: int
+    seed: int
+    schedule: dict[str, Any]
+    model: Model
+    optimizer: Optimizer
+    corpus: str = Field(description="sha256 of the text")
+    corpus_name: str
+    batch_size: int
+    val_windows: int
+    eval_every: int
+
+
+class Granted(Wire):
+    """The answer to a claim: leases, none if nothing fits; `drain` asks the worker to finish and leave."""
+
+    leases: list[Lease]
+    drain: bool = False
+
+
+class ValPoint(Wire):
+    """A validation loss in nats per byte, after update `step`."""
+
+    step: int = Field(ge=0)
+    value: float
+
+
+class Outcome(Wire):
+    """How a run ended. `value` is what the sampler learns; a diverged run has its initial loss."""
+
+    state: Literal["completed", "diverged", "failed"]
+    value: float | None = None
+    diverged_at: int | None = None
+    error: str | None = Field(default=None, max_length=4000)
+
+
+class RunReport(Wire):
+    """One lane's news: updates done, losses seen since the last report, and the outcome when it ended."""
+
+    run_id: int
+    fence: int
+    step: int = Field(ge=0)
+    train_loss: float | None = None
+    val: list[ValPoint] = Field(default=[], max_length=10_000)
+    mlflow_run_id: str | None = Field(default=None, max_length=64)
+    outcome: Outcome | None = None
+
+
+class Report(Wire):
+    """All lanes of one worker in one call; it renews their leases."""
+
+    worker_id: int
+    updates_per_second: float = Field(ge=0)
+    runs: list[RunReport] = Field(max_length=4096)
+
+
+class Command(Wire):
+    """What to do with a run: `continue`; `stop` it (cancelled); or `lost`, it belongs to somebody else now."""
+
+    run_id: int
+    command: Literal["continue", "stop", "lost"]
+
+
+class Orders(Wire):
+    """The answer to a report: one command per run, in the order reported."""
+
+    runs: list[Command]
+    drain: bool = False
+
+
+class Held(Wire):
+    """A run and the fence under which it is held."""
+
+    run_id: int
+    fence: int
+
+
+class Release(Wire):
+    """Give runs back to the queue, so that another worker takes them at once. `leaving` ends the registration."""
+
+    worker_id: int
+    runs: list[Held] = Field(max_length=4096)
+    leaving: bool = False

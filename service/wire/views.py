@@ -1,0 +1,188 @@
+"""What the service answers about sweeps, trials, runs, workers and the queue."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from service.wire.base import Wire
+from service.wire.sweep import SweepSpec
+
+RunState = Literal["queued", "running", "completed", "pruned", "diverged", "failed", "cancelled"]
+SweepState = Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
+
+
+class Finding(Wire):
+    """A remark of the schedule linter."""
+
+    code: str
+    severity: Literal["error", "warning"]
+    field: str | None
+    message: str
+    suggestion: str
+
+
+class Progress(Wire):
+    """How far a sweep is: `updates_total` counts every run at its full length."""
+
+    trials_done: int
+    trials_total: int
+    runs: dict[RunState, int]
+    lanes_in_use: int
+    updates_done: int
+    updates_total: int
+    best_value: float | None
+    best_trial: int | None
+
+
+class SweepView(Wire):
+    """One sweep: its specification, state and progress, and where MLflow shows it."""
+
+    id: int
+    name: str
+    state: SweepState
+    team: str
+    user: str
+    priority: int
+    created_at: datetime
+    finished_at: datetime | None
+    spec: SweepSpec
+    progress: Progress
+    findings: list[Finding]
+    mlflow_url: str | None
+
+
+class SweepPage(Wire):
+    """Sweeps, newest first; `next_cursor` is given back as `?cursor=` for the rest."""
+
+    items: list[SweepView]
+    next_cursor: int | None
+
+
+class RunView(Wire):
+    """One training of a trial with one seed."""
+
+    id: int
+    replicate: int
+    seed: int
+    state: RunState
+    step: int
+    total_steps: int
+    value: float | None
+    attempt: int
+    worker: str | None
+    error: str | None
+    mlflow_run_id: str | None
+    mlflow_url: str | None
+
+
+class TrialView(Wire):
+    """One configuration: its schedule and optimizer, its value over the replicates, and its runs."""
+
+    number: int
+    state: RunState
+    schedule: dict[str, Any]
+    optimizer: dict[str, Any]
+    value: float | None
+    spread: float | None
+    runs: list[RunView]
+
+
+class TrialPage(Wire):
+    """Trials in the order of their numbers."""
+
+    items: list[TrialView]
+    next_cursor: int | None
+
+
+class Best(Wire):
+    """The best trial, those that noise cannot tell from it, and the PyTorch code that reproduces it."""
+
+    trial: TrialView
+    ties: list[TrialView]
+    code: str
+
+
+class Curve(Wire):
+    """A schedule's rates: `lr[i]` is the rate of update `steps[i]`; thinned to a drawable number of points."""
+
+    schedule: dict[str, Any]
+    steps: list[int]
+    lr: list[float]
+
+
+class SweepPreview(Wire):
+    """What a sweep would be, with nothing queued. `trials` is None when the sampler has no end of its own."""
+
+    trials: int
+    runs: int
+    updates: int
+    findings: list[Finding]
+    curves: list[Curve]
+
+
+class FamilyParameter(Wire):
+    """A parameter of a schedule family."""
+
+    name: str
+    type: str
+    required: bool
+    default: Any
+    description: str
+
+
+class Family(Wire):
+    """A schedule family, with its parameters and its formula."""
+
+    type: str
+    description: str
+    parameters: list[FamilyParameter]
+
+
+class CorpusView(Wire):
+    """A text that sweeps may train on; `digest` is the sha256 of its bytes once a sweep has used it."""
+
+    name: str
+    digest: str | None
+    size: int | None
+    problem: str | None
+
+
+class WorkerView(Wire):
+    """A worker and what it trains."""
+
+    id: int
+    name: str
+    device: str
+    device_name: str
+    lanes: int
+    lanes_in_use: int
+    updates_per_second: float
+    version: str
+    last_seen: datetime
+    state: Literal["active", "away", "left"]
+    runs: list[int]
+
+
+class QueuedSweep(Wire):
+    """A sweep's share of the queue."""
+
+    sweep_id: int
+    name: str
+    team: str
+    priority: int
+    queued_runs: int
+    running_runs: int
+
+
+class QueueView(Wire):
+    """What waits, in the order in which it is taken."""
+
+    queued_runs: int
+    running_runs: int
+    sweeps: list[QueuedSweep]
+
+
+class Health(Wire):
+    """Whether the service can do its work; `checks` says what of."""
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, str]

@@ -1,0 +1,3 @@
+"""Fixtures of every kind of test."""
+
+pytest_plugins = ["tests.postgres"]

@@ -1,0 +1,102 @@
+"""Every storage behaviour is one test, run on SQLite and on a real PostgreSQL."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+from service.store import migrate
+from service.store.engine import Store
+from service.studies import Studies
+from tests.integration.harness import Harness
+from tests.postgres import Postgres
+
+TEMPLATE = "rampline_template"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a test's tables and studies are."""
+
+    url: str
+    optuna_url: str
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a migrated database and an empty Optuna storage."""
+    directory = tmp_path_factory.mktemp("sqlite")
+    settings = Settings(data_dir=directory)
+    migrate.upgrade(settings.database)
+    Studies(settings.optuna).close()
+    return directory
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a migrated database with an empty Optuna storage."""
+    postgres.execute(f"CREATE DATABASE {TEMPLATE}")
+    settings = Settings(database_url=postgres.url(TEMPLATE))
+    migrate.upgrade(settings.database)
+    Studies(settings.optuna).close()
+    return TEMPLATE
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of database."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A migrated database of the test's own."""
+    if backend == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        for name in ("rampline.db", "optuna.db"):
+            shutil.copy(template / name, tmp_path / name)
+        settings = Settings(data_dir=tmp_path)
+        yield Database(settings.database, settings.optuna)
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    url = postgres.fresh(request.getfixturevalue("postgres_template"))
+    yield Database(url, Settings(database_url=url).optuna)
+    postgres.drop(url)
+
+
+@pytest.fixture
+def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    url = postgres.fresh()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def store(database: Database) -> Iterator[Store]:
+    """The database, open."""
+    opened = Store(database.url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def studies(database: Database) -> Iterator[Studies]:
+    """The Optuna storage, open."""
+    opened = Studies(database.optuna_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def harness(store: Store, studies: Studies) -> Harness:
+    """A service without HTTP."""
+    return Harness(store, studies)
