@@ -1,0 +1,295 @@
+"""The command `rampline`: each function is one command; what it does lives elsewhere."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+from rampline import demo, display
+from rampline.connection import Connection, NotConnectedError, default_data_dir
+from rampline.product import Product, ProductError, find_devices
+from service.client import ApiError, Client, ServiceUnreachableError
+from service.errors import StartupError
+from service.wire.base import Wire
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Find the learning-rate schedule for a transformer: which type, how many warmup steps, which peak rate.",
+    epilog="First: `rampline up` in one terminal, `rampline submit examples/first-sweep.yaml --watch` in another.",
+)
+database = typer.Typer(no_args_is_help=True, help="Look after the database.")
+app.add_typer(database, name="db")
+console = Console()
+
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir",
+        envvar="RAMPLINE_DATA_DIR",
+        default_factory=default_data_dir,
+        help="Where everything is kept: databases, texts, MLflow's records, logs.",
+        show_default="~/.local/share/rampline",
+    ),
+]
+Url = Annotated[str | None, typer.Option(envvar="RAMPLINE_URL", help="The service. Default: the one running here.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(envvar="RAMPLINE_TOKEN_FILE", help="A file with your token (or set RAMPLINE_TOKEN). Default: local."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+SweepId = Annotated[int, typer.Argument(help="The sweep's number, as `rampline list` shows it.", show_default=False)]
+SweepFile = Annotated[Path, typer.Argument(help="A sweep in YAML or JSON; - reads standard input.", show_default=False)]
+Port = Annotated[int, typer.Option(help="Port of the service.")]
+MlflowPort = Annotated[int, typer.Option(help="Port of MLflow.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes. Default: one per GPU, else one per core.")]
+Lanes = Annotated[int | None, typer.Option(min=1, help="Runs that each worker trains at once.")]
+
+
+@app.command()
+def up(
+    data_dir: DataDir,
+    port: Port = 8000,
+    mlflow_port: MlflowPort = 5000,
+    workers: Workers = None,
+    lanes: Lanes = None,
+) -> None:
+    """Run the whole product on this machine (service, MLflow, workers) until Ctrl-C.
+
+    Started again on the same data directory, it goes on where it was.
+    """
+    product = Product(data_dir=data_dir, port=port, mlflow_port=mlflow_port, devices=_devices(workers), lanes=lanes)
+    stopping = _Stopping()
+    with product.running() as processes:
+        console.print(f"Rampline is up: API {product.url}/docs  MLflow {product.mlflow_url}", highlight=False)
+        console.print(
+            f"  {len(product.devices)} workers ({', '.join(product.devices)}), data in {data_dir}", highlight=False
+        )
+        console.print("  submit a sweep: rampline submit examples/first-sweep.yaml --watch", highlight=False)
+        console.print("  Ctrl-C stops everything; what has been accepted goes on at the next start.")
+        while not stopping.wait(0.5):
+            for line in processes.watch():
+                console.print(line, style="yellow")
+        console.print("Stopping: the workers give their runs back.")
+    console.print("Stopped.")
+
+
+@app.command(name="demo")
+def demo_command(
+    file: Annotated[Path, typer.Argument(help="The sweep to run.")] = Path("examples/first-sweep.yaml"),
+    data_dir: Annotated[Path, typer.Option(help="Where the results are left.")] = Path("rampline-demo"),
+    port: Port = 8000,
+    mlflow_port: MlflowPort = 5000,
+    workers: Workers = None,
+    lanes: Lanes = None,
+) -> None:
+    """Start the product, run one sweep, show its progress and its winner, stop everything."""
+    product = Product(data_dir=data_dir, port=port, mlflow_port=mlflow_port, devices=_devices(workers), lanes=lanes)
+    _Stopping.interrupt_on_terminate()
+    demo.run(product, _read_sweep(file), console)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. Default: 8000.")] = None,
+) -> None:
+    """Run the service alone. Settings come from RAMPLINE_* in the environment (see docs/settings.md)."""
+    from service.server import serve as run_service  # noqa: PLC0415 - its imports cost every other command a second
+    from service.settings import Settings  # noqa: PLC0415
+
+    given: dict[str, Any] = {"host": host, "port": port}
+    run_service(Settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+@app.command()
+def worker(
+    url: Annotated[str | None, typer.Option(help="The service's address. Default: RAMPLINE_URL.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with a worker's token. Default: RAMPLINE_WORKER_TOKEN_FILE.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    lanes: Annotated[int | None, typer.Option(min=1, help="Runs trained at once. Default: by the device.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people. Default: host and process.")] = None,
+) -> None:
+    """Train what the service has queued, until SIGTERM or Ctrl-C; then give the runs back and leave."""
+    from worker.main import WorkerError, run  # noqa: PLC0415 - torch
+    from worker.settings import WorkerSettings  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "url": url,
+        "worker_token_file": token_file,
+        "device": device,
+        "lanes": lanes,
+        "worker_name": name,
+    }
+    _log_to_stderr()
+    try:
+        run(WorkerSettings(**{key: value for key, value in given.items() if value is not None}))
+    except WorkerError as error:
+        _fail(str(error))
+
+
+@app.command()
+def submit(
+    file: SweepFile,
+    url: Url = None,
+    token_file: TokenFile = None,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Show its progress until it has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Queue a sweep. Nothing of a refused sweep is stored; the error names each field and what would be right."""
+    client = _client(url, token_file)
+    sweep = client.submit(_read_sweep(file))
+    if as_json and not watch_it:
+        _print_json(sweep)
+        return
+    if not as_json:
+        for finding in sweep.findings:
+            console.print(f"[yellow]{finding.severity}[/] {finding.message} {finding.suggestion}", highlight=False)
+        console.print(f"Sweep {sweep.id} is queued: {sweep.progress.trials_total} trials. MLflow: {sweep.mlflow_url}")
+    if watch_it:
+        _show_to_the_end(client, sweep.id, as_json=as_json)
+
+
+@app.command()
+def watch(sweep: SweepId, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Show a sweep's progress until it has ended, then its leaderboard. Ctrl-C leaves the sweep running."""
+    _show_to_the_end(_client(url, token_file), sweep, as_json=as_json)
+
+
+@app.command(name="list")
+def list_command(url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """List the sweeps, newest first, and what the workers are doing."""
+    client = _client(url, token_file)
+    page = client.sweeps()
+    if as_json:
+        _print_json(page)
+        return
+    console.print(display.sweep_table(page.items))
+    console.print(display.cluster_table(client.queue(), client.workers()))
+
+
+@app.command()
+def best(sweep: SweepId, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Show the leaderboard of a sweep, and the few lines of PyTorch that reproduce its winner."""
+    client = _client(url, token_file)
+    if as_json:
+        _print_json(client.best(sweep))
+        return
+    console.print(display.leaderboard(client.all_trials(sweep)))
+    console.print(display.winner(client.best(sweep)), soft_wrap=True)
+
+
+@app.command()
+def preview(file: SweepFile, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Check a sweep and say what it would be: trials, runs, updates, the linter's findings. Queues nothing."""
+    found = _client(url, token_file).preview(_read_sweep(file))
+    if as_json:
+        _print_json(found)
+        return
+    console.print(f"{found.trials} trials, {found.runs} runs, {found.updates} updates")
+    for finding in found.findings:
+        console.print(f"[yellow]{finding.severity}[/] {finding.message} {finding.suggestion}", highlight=False)
+
+
+@app.command()
+def cancel(sweep: SweepId, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Cancel a sweep: what is queued is dropped, what trains is stopped, what has ended stays."""
+    view = _client(url, token_file).cancel(sweep)
+    if as_json:
+        _print_json(view)
+    else:
+        console.print(f"Sweep {view.id} is {view.state}: {view.progress.trials_done} of its trials had ended.")
+
+
+@database.command()
+def upgrade() -> None:
+    """Create the database's tables or bring them up to date. `serve` does this by itself."""
+    from service.settings import Settings  # noqa: PLC0415 - as in serve
+    from service.store.migrate import upgrade as upgrade_database  # noqa: PLC0415
+
+    upgrade_database(Settings().database)
+    console.print("The database is up to date.")
+
+
+class _Stopping:
+    """Set by Ctrl-C and SIGTERM."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._event.set())
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
+
+    @staticmethod
+    def interrupt_on_terminate() -> None:
+        """Make SIGTERM end this process as Ctrl-C does, so that it stops what it started."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _devices(workers: int | None) -> list[str]:
+    found = find_devices()
+    return found if workers is None else [found[index % len(found)] for index in range(workers)]
+
+
+def _client(url: str | None, token_file: Path | None) -> Client:
+    return Connection.find(url, token_file, default_data_dir()).client()
+
+
+def _read_sweep(file: Path) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text()
+        sweep = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        _fail(f"cannot read the sweep from {file}: {error}")
+    except yaml.YAMLError as error:
+        _fail(f"{file} is not YAML: {' '.join(str(error).split())}")
+    if not isinstance(sweep, dict):
+        _fail(f"{file} does not hold a sweep; see examples/first-sweep.yaml for one")
+    return sweep
+
+
+def _show_to_the_end(client: Client, sweep: int, *, as_json: bool) -> None:
+    view = display.watch(client, sweep, Console(stderr=True) if as_json else console)
+    if as_json:
+        _print_json(view)
+    elif view.progress.best_trial is not None:
+        console.print(display.leaderboard(client.all_trials(sweep)))
+        console.print(f"MLflow: {view.mlflow_url}", highlight=False)
+
+
+def _print_json(record: Wire) -> None:
+    typer.echo(json.dumps(record.model_dump(mode="json", by_alias=True), indent=2))
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx", "alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run a command; what a person can mend is one clear message and exit status 1, not a traceback."""
+    try:
+        app()
+    except (ApiError, NotConnectedError, ProductError, ServiceUnreachableError, StartupError) as error:
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,165 @@
+"""What people look at in the terminal: live progress, leaderboards, the winner."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from schedules import build
+from service.client import Client
+from service.wire.views import Best, QueueView, SweepView, TrialView, WorkerView
+
+ENDED = {"completed", "cancelled", "failed"}
+POLL_SECONDS = 0.5
+PLAIN_LINE_SECONDS = 5.0
+
+
+def watch(client: Client, sweep_id: int, console: Console) -> SweepView:
+    """Show a sweep's progress until it has ended; a line now and then where the output is not a terminal."""
+    if console.is_terminal:
+        return _watch_live(client, sweep_id, console)
+    last = float("-inf")
+    for sweep, speed in _follow(client, sweep_id):
+        if sweep.state in ENDED or time.monotonic() - last >= PLAIN_LINE_SECONDS:
+            last = time.monotonic()
+            console.print(status_line(sweep, speed), highlight=False, soft_wrap=True)
+    return sweep
+
+
+def _watch_live(client: Client, sweep_id: int, console: Console) -> SweepView:
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    clock = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    trials, updates = bars.add_task("trials ", total=None), clock.add_task("updates", total=None)
+    with Live(Group(bars, clock), console=console, refresh_per_second=4) as live:
+        for sweep, speed in _follow(client, sweep_id):
+            progress = sweep.progress
+            bars.update(trials, completed=progress.trials_done, total=progress.trials_total)
+            clock.update(updates, completed=progress.updates_done, total=progress.updates_total)
+            live.update(Group(bars, clock, Text(status_line(sweep, speed))))
+    return sweep
+
+
+def _follow(client: Client, sweep_id: int) -> Iterator[tuple[SweepView, float]]:
+    """The sweep's view now and again until it has ended, with its updates per second since the view before."""
+    sweep = client.sweep(sweep_id)
+    seen, speed = time.monotonic(), 0.0
+    yield sweep, speed
+    while sweep.state not in ENDED:
+        time.sleep(POLL_SECONDS)
+        before, sweep = sweep, client.sweep(sweep_id)
+        now = time.monotonic()
+        latest = max(0, sweep.progress.updates_done - before.progress.updates_done) / (now - seen)
+        speed = latest if speed == 0 else 0.9 * speed + 0.1 * latest
+        seen = now
+        yield sweep, speed
+
+
+def status_line(sweep: SweepView, speed: float) -> str:
+    """Where a sweep stands, in a line."""
+    progress = sweep.progress
+    best = "-" if progress.best_value is None else f"{progress.best_value:.4f} (trial {progress.best_trial})"
+    left = (progress.updates_total - progress.updates_done) / speed if speed else None
+    return (
+        f"{sweep.state}: {progress.trials_done}/{progress.trials_total} trials, "
+        f"{progress.updates_done}/{progress.updates_total} updates, {speed:.0f} updates/s, "
+        f"{progress.lanes_in_use} lanes in use, best {best}, "
+        f"time left {'?' if left is None else _duration(left)}"
+    )
+
+
+def leaderboard(trials: list[TrialView], top: int = 10) -> Table:
+    """The best trials first: schedule, warmup, peak, validation loss."""
+    table = Table(title="Leaderboard (validation loss, nats per byte)", title_justify="left")
+    for name in ("rank", "trial", "schedule", "warmup", "peak", "steps", "val loss", "ended as"):
+        table.add_column(name, justify="left" if name in {"schedule", "ended as"} else "right")
+    ranked = sorted(
+        (trial for trial in trials if trial.value is not None), key=lambda trial: (trial.value, trial.number)
+    )
+    for rank, trial in enumerate(ranked[:top], start=1):
+        schedule = build(trial.schedule)
+        spread = "" if trial.spread is None else f" ± {trial.spread:.4f}"
+        table.add_row(
+            str(rank),
+            str(trial.number),
+            schedule.type,
+            str(trial.schedule.get("warmup_steps", 0)),
+            f"{schedule.peak().lr:.2e}",
+            str(schedule.total_steps),
+            f"{trial.value:.4f}{spread}",
+            trial.state,
+        )
+    if len(ranked) > top:
+        table.caption = f"{len(ranked) - top} more"
+    return table
+
+
+def winner(best: Best) -> Group:
+    """The best trial and the code that reproduces it."""
+    trial = best.trial
+    title = f"Trial {trial.number} is best: {trial.schedule['type']}, validation loss {trial.value:.4f}. In PyTorch:"
+    ties = ", ".join(str(tie.number) for tie in best.ties)
+    note = [Text(f"Noise cannot tell it from: trial {ties}\n")] if ties else []
+    return Group(Text(f"\n{title}\n", style="bold"), Text(best.code), *note)
+
+
+def sweep_table(sweeps: list[SweepView]) -> Table:
+    """Sweeps, newest first."""
+    table = Table()
+    for name in ("id", "name", "state", "trials", "best", "submitted", "by"):
+        table.add_column(name, justify="right" if name in {"id", "trials", "best"} else "left")
+    for sweep in sweeps:
+        progress = sweep.progress
+        table.add_row(
+            str(sweep.id),
+            sweep.name,
+            sweep.state,
+            f"{progress.trials_done}/{progress.trials_total}",
+            "-" if progress.best_value is None else f"{progress.best_value:.4f}",
+            f"{_duration((datetime.now(UTC) - sweep.created_at).total_seconds())} ago",
+            f"{sweep.team}/{sweep.user}",
+        )
+    return table
+
+
+def cluster_table(queue: QueueView, workers: list[WorkerView]) -> Table:
+    """Who trains what, and what waits."""
+    table = Table(title=f"{queue.queued_runs} runs wait, {queue.running_runs} train", title_justify="left")
+    for name in ("worker", "device", "lanes", "updates/s", "state"):
+        table.add_column(name)
+    for worker in workers:
+        table.add_row(
+            worker.name,
+            f"{worker.device} ({worker.device_name})",
+            f"{worker.lanes_in_use}/{worker.lanes}",
+            f"{worker.updates_per_second:.0f}",
+            worker.state,
+        )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,32 @@
+"""What MLflow holds, read through its REST API without MLflow's own client."""
+
+from typing import Any
+
+import httpx
+
+
+class Tracked:
+    """One MLflow server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api/2.0/mlflow"
+
+    def experiment(self, name: str) -> dict[str, Any]:
+        answer = httpx.get(f"{self._url}/experiments/get-by-name", params={"experiment_name": name}).raise_for_status()
+        return dict(answer.json()["experiment"])
+
+    def runs(self, experiment_id: str) -> list[dict[str, Any]]:
+        body = {"experiment_ids": [experiment_id], "max_results": 1000}
+        return list(httpx.post(f"{self._url}/runs/search", json=body).raise_for_status().json()["runs"])
+
+    def history(self, run_id: str, key: str) -> list[tuple[int, float]]:
+        """The points of a metric as (step, value), in the order of steps."""
+        params: dict[str, str | int] = {"run_id": run_id, "metric_key": key, "max_results": 10_000}
+        metrics = (
+            httpx.get(f"{self._url}/metrics/get-history", params=params).raise_for_status().json().get("metrics", [])
+        )
+        return sorted((int(point["step"]), float(point["value"])) for point in metrics)
+
+    def artifacts(self, run_id: str) -> set[str]:
+        answer = httpx.get(f"{self._url}/artifacts/list", params={"run_id": run_id}).raise_for_status().json()
+        return {str(file["path"]) for file in answer.get("files", [])}

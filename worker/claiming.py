@@ -1,0 +1,115 @@
+"""Keeps the free lanes supplied: a thread that claims runs and has them ready when a lane asks."""
+
+import logging
+import threading
+
+from service.wire.protocol import Claim, Lease, Outcome, Report, RunReport
+from worker.bell import Bell
+from worker.corpora import Corpora, CorruptCorpusError
+from worker.link import Backoff, Link, RefusedError, UnreachableError
+from worker.reporting import Reporter
+from worker.training import Training
+
+log = logging.getLogger(__name__)
+
+IDLE_POLL_SECONDS = 15.0
+BUSY_POLL_SECONDS = 2.0
+
+
+class Claimer:
+    """Claims as many runs as `want` asked for; while there are none, the claim waits at the server."""
+
+    def __init__(
+        self,
+        link: Link,
+        corpora: Corpora,
+        worker_id: int,
+        reporter: Reporter,
+        bell: Bell,
+    ) -> None:
+        self._link = link
+        self._corpora = corpora
+        self._worker_id = worker_id
+        self._reporter = reporter
+        self._bell = bell
+        self._need = threading.Condition()
+        self._lanes = 0
+        self._shape: str | None = None
+        self._arrived: list[Training] = []
+        self._stopped = False
+        self._backoff = Backoff()
+        threading.Thread(target=self._run, name="claiming", daemon=True).start()
+
+    def want(self, lanes: int, shape: str | None) -> None:
+        """Ask for up to this many runs; of one shape only, if a batch is training."""
+        with self._need:
+            self._lanes, self._shape = lanes - len(self._arrived), shape
+            self._need.notify()
+
+    def take(self) -> list[Training]:
+        """The runs that have arrived since the last call."""
+        with self._need:
+            arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def stop(self) -> None:
+        """Claim no more. A claim that is under way grants nothing once the worker has left (`Release.leaving`)."""
+        with self._need:
+            self._stopped = True
+            self._need.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._need:
+                self._need.wait_for(lambda: self._stopped or self._lanes > 0)
+                if self._stopped:
+                    return
+                lanes, shape = self._lanes, self._shape
+            self._claim(lanes, shape)
+
+    def _claim(self, lanes: int, shape: str | None) -> None:
+        wait = IDLE_POLL_SECONDS if shape is None else BUSY_POLL_SECONDS
+        try:
+            granted = self._link.claim(Claim(worker_id=self._worker_id, lanes=lanes, shape=shape, wait_seconds=wait))
+            self._backoff.reset()
+        except UnreachableError as error:
+            log.warning("cannot claim: %s; trying again", error)
+            self._pause(self._backoff.wait())
+            return
+        except RefusedError as error:
+            self._bell.leave(error)
+            self._pause(self._backoff.wait())
+            return
+        for lease in granted.leases:
+            self._prepare(lease)
+        if granted.drain:
+            self._bell.leave()
+
+    def _prepare(self, lease: Lease) -> None:
+        try:
+            training = Training.of(lease, self._corpora)
+        except UnreachableError as error:
+            log.warning("run %d waits for its text until its lease expires: %s", lease.run_id, error)
+            return
+        except (ValueError, CorruptCorpusError, RefusedError) as error:
+            log.error("run %d cannot be trained: %s", lease.run_id, error)
+            self._report_failure(lease, str(error))
+            return
+        self._reporter.hold(training)
+        with self._need:
+            self._arrived.append(training)
+            self._lanes -= 1
+            self._shape = lease.shape
+        self._bell.ring()
+
+    def _report_failure(self, lease: Lease, error: str) -> None:
+        outcome = Outcome(state="failed", error=error[:4000])
+        run = RunReport(run_id=lease.run_id, fence=lease.fence, step=0, outcome=outcome)
+        try:
+            self._link.report(Report(worker_id=self._worker_id, updates_per_second=0, runs=[run]))
+        except (UnreachableError, RefusedError) as failure:
+            log.warning("could not report the failure of run %d: %s", lease.run_id, failure)
+
+    def _pause(self, seconds: float) -> None:
+        with self._need:
+            self._need.wait_for(lambda: self._stopped, seconds)

@@ -1,0 +1,49 @@
+"""The texts that runs train on: fetched once from the service, verified, kept on disk and in memory."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from worker.lanes.data import Corpus
+from worker.link import Link
+
+
+class CorruptCorpusError(Exception):
+    """The text that arrived is not the one that was asked for."""
+
+
+class Corpora:
+    """Texts by their sha256; every worker of a machine shares the directory."""
+
+    def __init__(self, directory: Path, link: Link) -> None:
+        self._directory = directory
+        self._link = link
+        self._loaded: dict[tuple[str, int, int], Corpus] = {}
+
+    def load(self, digest: str, *, context: int, val_windows: int) -> Corpus:
+        """The text, split into training part and held-out tail.
+
+        Raises:
+            CorruptCorpusError: the bytes do not have this digest, even when fetched anew.
+            UnreachableError, RefusedError: see `Link`.
+        """
+        key = (digest, context, val_windows)
+        if key not in self._loaded:
+            self._loaded[key] = Corpus(self._bytes(digest), context=context, val_windows=val_windows)
+        return self._loaded[key]
+
+    def _bytes(self, digest: str) -> bytes:
+        path = self._directory / digest
+        if path.is_file():
+            text = path.read_bytes()
+            if hashlib.sha256(text).hexdigest() == digest:
+                return text
+        text = self._link.corpus(digest)
+        if hashlib.sha256(text).hexdigest() != digest:
+            raise CorruptCorpusError(f"the service sent another text than {digest}: its artifact directory is damaged")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as file:
+            file.write(text)
+        os.replace(file.name, path)
+        return text

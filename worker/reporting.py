@@ -1,0 +1,107 @@
+"""Tells the service how all runs are doing, which renews their leases, and brings back what to do with each."""
+
+import logging
+import threading
+
+from service.wire.protocol import Held, Release, Report, RunReport
+from worker.bell import Bell
+from worker.link import Backoff, Link, RefusedError, UnreachableError
+from worker.training import Training
+
+log = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Holds the leased runs from their arrival until the service has confirmed their end."""
+
+    def __init__(self, link: Link, worker_id: int, bell: Bell, *, interval_seconds: float) -> None:
+        self._link = link
+        self._worker_id = worker_id
+        self._interval = interval_seconds
+        self._bell = bell
+        self._held: dict[int, Training] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._away = False
+        self.updates_per_second = 0.0
+        self._thread = threading.Thread(target=self._run, name="reporting", daemon=True)
+        self._thread.start()
+
+    def hold(self, training: Training) -> None:
+        """Report on this run from now on."""
+        with self._lock:
+            self._held[training.run_id] = training
+
+    def drop(self, training: Training) -> None:
+        """Report on this run no more."""
+        with self._lock:
+            if self._held.get(training.run_id) is training:
+                del self._held[training.run_id]
+
+    def held(self) -> list[Training]:
+        """The runs that are reported on."""
+        with self._lock:
+            return list(self._held.values())
+
+    def hurry(self) -> None:
+        """Report now: a run has ended."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Report once more, then no more."""
+        self._stopped.set()
+        self._wake.set()
+        self._thread.join(10)
+        self._report()
+
+    def leave(self) -> None:
+        """Give back what is still held and end the registration; if that fails, the leases simply expire."""
+        held = [Held(run_id=one.run_id, fence=one.lease.fence) for one in self.held()]
+        try:
+            self._link.release(Release(worker_id=self._worker_id, runs=held, leaving=True))
+        except (UnreachableError, RefusedError) as error:
+            log.warning("could not say goodbye, %d leases expire by themselves: %s", len(held), error)
+
+    def _run(self) -> None:
+        backoff = Backoff()
+        while not self._stopped.is_set():
+            self._wake.wait(self._interval)
+            self._wake.clear()
+            if self._report():
+                backoff.reset()
+            else:
+                self._stopped.wait(backoff.wait())
+
+    def _report(self) -> bool:
+        trainings = self.held()
+        reports = [training.report() for training in trainings]
+        try:
+            orders = self._link.report(
+                Report(worker_id=self._worker_id, updates_per_second=self.updates_per_second, runs=reports)
+            )
+        except UnreachableError as error:
+            if not self._away:
+                log.warning("the service does not answer; training goes on: %s", error)
+            self._away = True
+            return False
+        except RefusedError as error:
+            self._bell.leave(error)
+            return False
+        self._away = False
+        for training, report, answer in zip(trainings, reports, orders.runs, strict=True):
+            self._obey(training, report, answer.command)
+        if orders.drain:
+            self._bell.leave()
+        return True
+
+    def _obey(self, training: Training, report: RunReport, command: str) -> None:
+        if command == "continue":
+            training.confirmed(report)
+            if report.outcome is not None:
+                self.drop(training)
+            return
+        training.order = command
+        self.drop(training)
+        log.info("run %d: %s", training.run_id, "cancelled" if command == "stop" else "taken by another worker")
+        self._bell.ring()
