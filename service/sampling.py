@@ -172,8 +172,8 @@ def _next_number(session: Session, sweep_id: int) -> int:
 def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:
     """What the study learns of each trial; losses on the way are means over the replicates that have them all."""
     ids = [trial.id for trial in trials]
-    of_trials = select(Run.id, Run.trial_id).where(Run.trial_id.in_(ids))
-    runs = {run_id: trial_id for run_id, trial_id in session.execute(of_trials)}
+    rows = session.execute(select(Run.id, Run.trial_id).where(Run.trial_id.in_(ids)))
+    runs = {row.id: row.trial_id for row in rows}
     losses: dict[int, dict[int, list[float]]] = {trial_id: {} for trial_id in ids}
     points = select(ValPoint).where(ValPoint.run_id.in_(runs)).order_by(ValPoint.run_id, ValPoint.step)
     for point in session.scalars(points):

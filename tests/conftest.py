@@ -1,3 +1,3 @@
 """Fixtures of every kind of test."""
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.mlflow_server"]

@@ -69,12 +69,12 @@ class OneCycle(Schedule):
         t = n - 1
         rates = np.full_like(t, levels[-1])
         for phase in reversed(range(len(begins) - 1)):
-            z = (t - begins[phase]) / (begins[phase + 1] - begins[phase])
-            rates = np.where(t <= begins[phase + 1], self._between(levels[phase], levels[phase + 1], z), rates)
+            begin, end = begins[phase], begins[phase + 1]
+            inside = np.flatnonzero(t <= end) if phase == 0 else np.flatnonzero((t > begin) & (t <= end))
+            rates[inside] = self._between(levels[phase], levels[phase + 1], (t[inside] - begin) / (end - begin))
         return rates
 
     def _between(self, start: float, end: float, z: F64) -> F64:
-        clipped = np.clip(z, 0.0, 1.0)
         if self.anneal == "linear":
-            return (end - start) * clipped + start
-        return end + (start - end) / 2.0 * (1 + np.cos(np.pi * clipped))
+            return (end - start) * z + start
+        return end + (start - end) / 2.0 * (1 + np.cos(np.pi * z))

@@ -65,7 +65,6 @@ def caller(role: Role) -> Callable[..., Principal]:
         principal.demand(role)
         return principal
 
-    authenticated.role = role  # type: ignore[attr-defined]
     return authenticated
 
 

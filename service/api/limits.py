@@ -1,11 +1,13 @@
 """What the service accepts of a stranger: bodies up to a size, whatever their headers claim."""
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.errors import render
 from service.errors import TooLargeError
 
 MAX_BODY = 2_000_000
+_REFUSAL = f"the body has more than {MAX_BODY} bytes; split the request"
 
 
 class BodyLimit:
@@ -21,31 +23,17 @@ class BodyLimit:
             return
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if announced.isdigit() and int(announced) > MAX_BODY:
-            await _refuse(scope, receive, send)
+            await render(TooLargeError(_REFUSAL))(scope, receive, send)
             return
-        size, answered = 0, False
+        size = 0
 
         async def counted() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
             if size > MAX_BODY:
-                raise TooLargeError(f"the body has more than {MAX_BODY} bytes; split the request")
+                # While it reads a body, FastAPI lets this kind of exception alone pass as it is.
+                raise HTTPException(TooLargeError.status, _REFUSAL)
             return message
 
-        async def watched(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted, watched)
-        except TooLargeError:
-            if answered:
-                raise
-            await _refuse(scope, receive, send)
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    error = TooLargeError(f"the body has more than {MAX_BODY} bytes; split the request")
-    await render(error)(scope, receive, send)
+        await self._app(scope, counted, send)

@@ -25,6 +25,7 @@ FIELD = "data.corpus"
 FILE_PREFIX = "file:"
 # Enough for a handful of windows in the held-out tail and many more before it.
 LEAST_WINDOWS = 20
+MAX_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,20 @@ class CorpusLibrary:
         return path
 
     def _read_file(self, name: str) -> bytes:
+        known = [other for other in self.names() if other.startswith(FILE_PREFIX)]
+        remedy = f"put it into {self._files}" + (f", or use {', '.join(known[:8])}" if known else "")
         root = self._files.resolve()
-        path = (root / name).resolve()
-        if not path.is_relative_to(root):
-            raise refused(f"file:{name} lies outside the corpora directory", f"put the file below {self._files}")
         try:
+            path = (root / name).resolve()
+            if not path.is_relative_to(root):
+                raise refused(f"file:{name} lies outside the corpora directory", remedy)
+            if not path.exists():
+                raise refused(f"file:{name} does not exist", remedy)
+            if not path.is_file() or path.stat().st_size > MAX_BYTES:
+                raise refused(f"file:{name} is no file of at most {MAX_BYTES} bytes", remedy)
             return path.read_bytes()
         except (OSError, ValueError) as error:
-            known = [other for other in self.names() if other.startswith(FILE_PREFIX)]
-            remedy = f"put it into {self._files}" + (f", or use {', '.join(known[:8])}" if known else "")
-            reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
-            raise refused(f"file:{name} {reason}", remedy) from error
+            raise refused(f"file:{name} cannot be read", remedy) from error
 
 
 def record(session: Session, text: Text) -> str:

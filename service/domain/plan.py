@@ -4,10 +4,14 @@ Every problem is collected, so that a person corrects them all at once.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 import schedules
 from service.domain.space import HORIZON, Axis, Configuration, Entry, SearchSpace
@@ -18,8 +22,10 @@ from service.wire.views import Finding
 
 MAX_RUNS = 100_000
 MAX_PROBLEMS = 50
-# The linter looks at whole curves; beyond this many points in all it would hold up the submission.
-LINT_POINTS = 5_000_000
+# The linter looks at whole curves; of more points than these, it looks at every second curve, or third, and so on.
+LINT_POINTS = 1_000_000
+_GLANCE = 9
+_POSITIVE = ("peak_lr", "factor", "optimizer.grad_clip")
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,16 @@ def plan(spec: SweepSpec) -> Plan:
     problems.of_axes()
     problems.of_size()
     problems.stop_if_any()
-    grid = _distinct(map(space.configuration, space.grid())) if spec.sampler.type == "grid" else []
-    samples = grid or [space.configuration(point) for entry in space.entries.values() for point in space.corners(entry)]
-    for configuration in samples:
-        problems.of_configuration(configuration)
+    samples = _samples(space)
+    built = [schedule for sample in samples if (schedule := problems.of_configuration(sample)) is not None]
     problems.stop_if_any()
-    problems.of_trials(len(grid))
-    findings = [*_of_unused(space), *_of_curves(samples)]
+    grid: list[Configuration] = []
+    findings = _of_unused(space)
+    if spec.sampler.type == "grid":
+        grid, built = distinct(samples, built)
+        findings += _of_duplicates(len(samples) - len(grid))
+        problems.of_trials(len(grid))
+    findings += _of_curves(built, [sample.optimizer["betas"][1] for sample in grid or samples])
     problems.of_findings(findings)
     problems.stop_if_any()
     trials = min(spec.trials or len(grid), len(grid)) if grid else spec.trials or 0
@@ -83,7 +92,8 @@ def closest(word: str, known: Iterable[str]) -> str:
     """A remedy that names what was probably meant, or else everything that is known."""
     known = list(known)
     near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}? " * bool(near) + f"known are {', '.join(known)}"
+    question = f"did you mean {near[0]}? " if near else ""
+    return f"{question}known are {', '.join(known)}"
 
 
 class _Problems:
@@ -102,7 +112,7 @@ class _Problems:
     def of_entry(self, entry: Entry) -> None:
         field = f"space.schedule.{entry.position}"
         kind = entry.fixed.get("type")
-        if kind not in schedules.FAMILIES:
+        if not isinstance(kind, str) or kind not in schedules.FAMILIES:
             problem = f"{kind!r} is not a schedule" if kind is not None else "it has no type"
             self.add(field, problem, closest(str(kind), schedules.FAMILIES))
             return
@@ -111,7 +121,7 @@ class _Problems:
                 self.add(f"{field}.{name}", "the length of runs is not a schedule's own", f"give {HORIZON} at the top")
             elif name != "type" and name not in entry.takes:
                 self.add(f"{field}.{name}", f"{kind} has no such parameter", closest(name, sorted(entry.takes)))
-        for parameter in schedules.FAMILIES[str(kind)].parameters():
+        for parameter in schedules.FAMILIES[kind].parameters():
             name = parameter.name
             supplied = name in entry.fixed or name in self._space.axes or name in (HORIZON, "d_model")
             if parameter.required and not supplied:
@@ -124,11 +134,11 @@ class _Problems:
             if self._space.spec.sampler.type == "grid" and axis.values is None:
                 remedy = f"list the values, such as {_as_values(axis)}, or use sampler random or tpe"
                 self.add(field, "a grid needs listed values, and this is a range", remedy)
-            if axis.name in ("optimizer.weight_decay", "optimizer.grad_clip"):
+            if axis.name in _POSITIVE or axis.name == "optimizer.weight_decay":
                 least = axis.low if axis.values is None else min(float(value) for value in axis.values)
-                strict = axis.name == "optimizer.grad_clip"
-                if least < 0 or (strict and least == 0):
-                    self.add(field, f"{least:g} is out of range", f"give numbers {'>' if strict else '>='} 0")
+                if least < 0 or (axis.name in _POSITIVE and least == 0):
+                    what = "negative" if least < 0 else "zero, which trains nothing"
+                    self.add(field, f"{least:g} is {what}", f"give numbers {'>' if axis.name in _POSITIVE else '>='} 0")
 
     def of_size(self) -> None:
         spec = self._space.spec
@@ -143,11 +153,12 @@ class _Problems:
             field = "space" if spec.sampler.type == "grid" else "trials"
             self.add(field, problem, f"at most {MAX_RUNS} runs: list fewer values, or split the sweep")
 
-    def of_configuration(self, configuration: Configuration) -> None:
+    def of_configuration(self, configuration: Configuration) -> schedules.Schedule | None:
         try:
-            schedules.build(configuration.schedule)
+            return schedules.build(configuration.schedule)
         except schedules.ScheduleError as error:
             self.add(self._place(configuration, error.field), error.problem, error.remedy)
+            return None
 
     def of_trials(self, grid: int) -> None:
         trials = self._space.spec.trials
@@ -168,13 +179,46 @@ class _Problems:
         return {HORIZON: HORIZON, "d_model": "model.d_model"}.get(name, f"space.schedule.{entry.position}.{name}")
 
 
-def _distinct(configurations: Iterable[Configuration]) -> list[Configuration]:
-    """Each configuration once: two that train the same schedule and optimizer would be trained twice."""
-    seen: dict[tuple[str, str], Configuration] = {}
-    for configuration in configurations:
-        schedule = repr(sorted(configuration.schedule.items(), key=str))
-        seen.setdefault((schedule, repr(configuration.optimizer)), configuration)
-    return list(seen.values())
+def distinct(
+    configurations: Sequence[Configuration], built: Sequence[schedules.Schedule]
+) -> tuple[list[Configuration], list[schedules.Schedule]]:
+    """The configurations that differ in the rate of some update, or in the optimizer: others would be trained twice."""
+    kept: dict[tuple[int, bytes, str], list[tuple[Configuration, schedules.Schedule]]] = {}
+    for configuration, schedule in zip(configurations, built, strict=True):
+        # Few points tell most schedules apart; only those that agree there are compared at every update.
+        total = schedule.total_steps
+        key = (total, schedule.rates_at(_glance(total)).tobytes(), repr(configuration.optimizer))
+        alike = kept.setdefault(key, [])
+        if not any(np.array_equal(schedule.lrs(), other.lrs()) for _, other in alike):
+            alike.append((configuration, schedule))
+    pairs = [pair for alike in kept.values() for pair in alike]
+    return [configuration for configuration, _ in pairs], [schedule for _, schedule in pairs]
+
+
+@cache
+def _glance(total: int) -> NDArray[np.float64]:
+    return np.unique(np.linspace(1, total, min(total, _GLANCE)).round())
+
+
+def _samples(space: SearchSpace) -> list[Configuration]:
+    """Every point of a grid; of a space with ranges, the points at their ends."""
+    if space.spec.sampler.type == "grid":
+        return [space.configuration(point) for point in space.grid()]
+    return [space.configuration(point) for entry in space.entries.values() for point in space.corners(entry)]
+
+
+def _of_duplicates(count: int) -> list[Finding]:
+    if not count:
+        return []
+    return [
+        Finding(
+            code="duplicate-curve",
+            severity="warning",
+            field="space",
+            message=f"{count} combinations give the same rates as others; each is trained once",
+            suggestion="leave out values that change nothing",
+        )
+    ]
 
 
 def _of_unused(space: SearchSpace) -> list[Finding]:
@@ -191,16 +235,12 @@ def _of_unused(space: SearchSpace) -> list[Finding]:
     ]
 
 
-def _of_curves(samples: list[Configuration]) -> list[Finding]:
+def _of_curves(built: Sequence[schedules.Schedule], betas2: Sequence[float]) -> list[Finding]:
     """The linter's findings, one for each kind and field, with the number of configurations that it concerns."""
-    points = 0
-    chosen: list[tuple[schedules.Schedule, float]] = []
-    for sample in samples:
-        points += sample.schedule[HORIZON]
-        if points <= LINT_POINTS:
-            chosen.append((schedules.build(sample.schedule), sample.optimizer["betas"][1]))
+    pairs = list(dict.fromkeys(zip(built, betas2, strict=True)))
+    stride = max(1, math.ceil(sum(schedule.total_steps for schedule, _ in pairs) / LINT_POINTS))
     found: dict[tuple[str, str], list[schedules.Finding]] = {}
-    for schedule, beta2 in dict.fromkeys(chosen):
+    for schedule, beta2 in pairs[::stride]:
         for finding in schedules.lint(schedule, beta2=beta2):
             found.setdefault((finding.code, finding.field), []).append(finding)
     return [_merged(findings) for findings in found.values()]

@@ -31,7 +31,8 @@ class Entry:
     @cached_property
     def takes(self) -> frozenset[str]:
         """The parameters of its family; none if there is no such family."""
-        family = schedules.FAMILIES.get(self.fixed.get("type", ""))
+        kind = self.fixed.get("type")
+        family = schedules.FAMILIES.get(kind) if isinstance(kind, str) else None
         return frozenset(parameter.name for parameter in family.parameters()) if family else frozenset()
 
     def uses(self, axis: str) -> bool:

@@ -32,6 +32,8 @@ def submit(session: Session, principal: Principal, plan: Plan, text: Text, key: 
     spec = plan.space.spec
     stored: dict[str, Any] = spec.model_dump(mode="json", by_alias=True)
     if key is not None:
+        # Two submissions with one key at the same time: the second waits here and then finds the first's sweep.
+        session.execute(select(Team.id).where(Team.id == principal.team_id).with_for_update(key_share=True))
         earlier = session.scalar(select(Sweep).where(Sweep.team_id == principal.team_id, Sweep.idempotency_key == key))
         if earlier is not None:
             if SweepSpec.model_validate(earlier.spec) != spec:
@@ -233,8 +235,10 @@ def progress(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
     for sweep_id, state, count, steps in session.execute(by_state.group_by(Run.sweep_id, Run.state)):
         runs[sweep_id][cast("RunState", state)] = count
         updates[sweep_id] += int(steps)
-    ended = select(Trial.sweep_id, func.count()).where(Trial.sweep_id.in_(ids), Trial.state.in_(ENDED_RUN_STATES))
-    done = {sweep_id: count for sweep_id, count in session.execute(ended.group_by(Trial.sweep_id))}
+    ended = select(Trial.sweep_id, func.count().label("trials")).where(
+        Trial.sweep_id.in_(ids), Trial.state.in_(ENDED_RUN_STATES)
+    )
+    done: dict[int, int] = {row.sweep_id: row.trials for row in session.execute(ended.group_by(Trial.sweep_id))}
     best = {sweep_id: best_of(session, sweep_id) for sweep_id in ids}
     return {
         sweep.id: Progress(

@@ -14,7 +14,7 @@ import torch
 from schedules import build, scheduler
 from service.wire.views import RunView, SweepView, TrialView
 from tests.acceptance.running import Up, wait_for_end
-from tests.acceptance.tracked import Tracked
+from tests.tracked import Tracked, params_of, tags_of
 
 TINY = {"d_model": 16, "n_layers": 1, "n_heads": 2, "context": 16, "norm": "post"}
 SWEEP: dict[str, Any] = {
@@ -33,14 +33,6 @@ SWEEP: dict[str, Any] = {
 }
 TRIALS = 2 + 2 * 2 * 2  # noam has no peak_lr of its own
 RUNS = 2 * TRIALS
-
-
-def tags_of(run: dict[str, Any]) -> dict[str, str]:
-    return {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
-
-
-def params_of(run: dict[str, Any]) -> dict[str, str]:
-    return {param["key"]: param["value"] for param in run["data"].get("params", [])}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.running import RAMPLINE, Up, environment, free_port, processes_of, wait_for_end, wait_until_gone
-from tests.acceptance.tracked import Tracked
+from tests.tracked import Tracked
 
 SLOW_SWEEP: dict[str, Any] = {
     "name": "slow",

@@ -12,6 +12,7 @@ from service.store import migrate
 from service.store.engine import Store
 from service.studies import Studies
 from tests.integration.harness import Harness
+from tests.integration.serving import Serving, running
 from tests.postgres import Postgres
 
 TEMPLATE = "rampline_template"
@@ -100,3 +101,10 @@ def studies(database: Database) -> Iterator[Studies]:
 def harness(store: Store, studies: Studies) -> Harness:
     """A service without HTTP."""
     return Harness(store, studies)
+
+
+@pytest.fixture
+def serving(database: Database, tmp_path: Path) -> Iterator[Serving]:
+    """A real server in a thread, on the test's database, with a token for each role and two teams."""
+    with running(database.url, database.optuna_url, tmp_path) as server:
+        yield server

@@ -123,20 +123,16 @@ class LaneBatch(Generic[Key]):
         logs = map(_log, lanes, losses_KU, norms_KU)
         return dict(zip(self._keys, logs, strict=True))
 
-    @torch.no_grad()
     def evaluate(self, keys: Iterable[Key]) -> dict[Key, float]:
         """Return each lane's mean loss over the held-out windows of its corpus, in nats per byte."""
         rows = {key: self._row(key) for key in keys}
         held_out = {key: self._lanes[row].plan.corpus.held_out_windows for key, row in rows.items()}
         losses: dict[Key, float] = {}
         for count in {len(windows) for windows in held_out.values()}:
-            group = [key for key, windows in held_out.items() if len(windows) == count]
-            windows_KWS = torch.from_numpy(np.stack([held_out[key] for key in group])).to(self.device)
-            parameters = self._layout.views(self._rows_3KN[0, [rows[key] for key in group]])
-            total_K = torch.zeros(len(group), dtype=torch.float64, device=self.device)
-            for windows_KBS in torch.split(windows_KWS, self.shape.batch_size, dim=1):
-                total_K += self._program.model.losses(parameters, windows_KBS.long()) * windows_KBS.shape[1]
-            losses |= zip(group, (total_K / count).tolist(), strict=True)
+            alike = [key for key, windows in held_out.items() if len(windows) == count]
+            windows_KWS = torch.from_numpy(np.stack([held_out[key] for key in alike])).to(self.device)
+            p_KN = self._rows_3KN[0, [rows[key] for key in alike]]
+            losses |= zip(alike, self._program.evaluate(p_KN, windows_KWS).tolist(), strict=True)
         return {key: losses[key] for key in rows}
 
     def parameters(self, key: Key) -> dict[str, Tensor]:

@@ -94,6 +94,19 @@ def test_an_advance_in_pieces_is_bit_equal_to_one_advance() -> None:
     assert_same_state(batch.state("run"), expected_state)
 
 
+def test_what_a_lane_computes_does_not_depend_on_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, plans = shape(), [plan(number) for number in range(5)]
+    expected = [trained_alone(of, run) for run in plans]
+    monkeypatch.setattr("worker.lanes.program._CACHED_FLOATS", 2 * of.tokens_per_update * of.d_model)
+    batch = LaneBatch[int](of, 5)
+    for number, run in enumerate(plans):
+        batch.admit(number, run)
+    logs = batch.advance(20)
+    for number, (log, state) in enumerate(expected):
+        assert_same_bits(logs[number], log)
+        assert_same_state(batch.state(number), state)
+
+
 def test_a_fork_is_bit_equal_to_the_run_that_never_shared() -> None:
     trunk, branch = (plan(1, schedule=_constant_then_cooldown(decay_steps)) for decay_steps in (4, 12))
     batch = LaneBatch[str](shape(), 2)

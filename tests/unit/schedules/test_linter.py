@@ -25,7 +25,7 @@ def test_a_plain_schedule_is_clean(family: str) -> None:
         (mapping("linear", peak_lr=0.0), "zero-rate", "error", "peak_lr"),
         (mapping("noam", factor=0.0), "zero-rate", "error", "factor"),
         (mapping("linear", total_steps="ten"), "invalid-parameter", "error", "total_steps"),
-        (mapping("constant", warmup_steps=300), "peak-never-reached", "warning", "warmup_steps"),
+        (mapping("constant", warmup_steps=300), "peak-never-reached", "warning", "peak_lr"),
         (mapping("exponential", final_lr=None, decay_rate=1e-4), "never-anneals", "warning", "total_steps"),
         (mapping("step", milestones=[500]), "never-anneals", "warning", "total_steps"),
         (mapping("cosine", horizon=150), "horizon-mismatch", "warning", "horizon"),

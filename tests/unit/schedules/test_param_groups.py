@@ -17,7 +17,9 @@ def _names(model: nn.Module, groups: list[dict[str, Any]]) -> tuple[set[str], se
 
 
 def _transformer() -> nn.Module:
-    return nn.Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=16)
+    return nn.Transformer(
+        d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=16, batch_first=True
+    )
 
 
 def test_in_torch_own_transformer_only_matrices_decay() -> None:

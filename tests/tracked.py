@@ -30,3 +30,13 @@ class Tracked:
     def artifacts(self, run_id: str) -> set[str]:
         answer = httpx.get(f"{self._url}/artifacts/list", params={"run_id": run_id}).raise_for_status().json()
         return {str(file["path"]) for file in answer.get("files", [])}
+
+
+def tags_of(run: dict[str, Any]) -> dict[str, str]:
+    """A run's tags."""
+    return {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+
+
+def params_of(run: dict[str, Any]) -> dict[str, str]:
+    """A run's params."""
+    return {param["key"]: param["value"] for param in run["data"].get("params", [])}

@@ -1,0 +1,113 @@
+"""Every error is a problem document of one shape, and every route is closed to those who may not use it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from service.api.limits import MAX_BODY
+from service.domain.access import GRANTS, digest_of
+from service.store.tables import Token
+from service.wire.problem import MEDIA_TYPE, Problem
+from tests.integration.harness import GRID
+from tests.integration.serving import TOKENS, Serving
+
+JSON = {"Content-Type": "application/json"}
+HELLO = {"protocol": 99, "name": "x", "device": "cpu", "device_name": "x", "lanes": 1, "version": "0"}
+PROBLEMS: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
+    "no such path": ("GET", "/nothing", {}, 404, "not_found"),
+    "no such sweep": ("GET", "/sweeps/999", {}, 404, "not_found"),
+    "a method that is not possible": ("DELETE", "/sweeps", {}, 405, "method_not_allowed"),
+    "a number out of range": ("GET", "/sweeps/99999999999999999999", {}, 422, "invalid"),
+    "a word in place of a number": ("GET", "/sweeps/first", {}, 422, "invalid"),
+    "no JSON": ("POST", "/sweeps", {"content": "{", "headers": JSON}, 422, "invalid"),
+    "a body without its type": ("POST", "/sweeps", {"content": "name: x"}, 422, "invalid"),
+    "no body": ("POST", "/sweeps", {}, 422, "invalid"),
+    "a body that is a list": ("POST", "/sweeps", {"json": []}, 422, "invalid"),
+    "an unknown field": ("POST", "/sweeps", {"json": GRID | {"sampelr": {}}}, 422, "invalid"),
+    "no UTF-8": ("POST", "/sweeps", {"content": b'{"name": "\xff"}', "headers": JSON}, 400, "bad_request"),
+    "a large body": ("POST", "/sweeps", {"content": b" " * (MAX_BODY + 1)}, 413, "too_large"),
+    "a large body in chunks": ("POST", "/sweeps", {"content": [b" " * MAX_BODY, b" "]}, 413, "too_large"),
+    "deep nesting": ("POST", "/sweeps", {"content": "[" * 100_000, "headers": JSON}, 400, "bad_request"),
+    "an integer beyond 64 bits": ("POST", "/leases/claim", {"json": {"worker_id": 2**70, "lanes": 1}}, 422, "invalid"),
+    "an unknown worker": ("POST", "/leases/claim", {"json": {"worker_id": 12345, "lanes": 1}}, 404, "not_found"),
+    "another protocol": ("POST", "/workers", {"json": HELLO}, 409, "conflict"),
+}
+# The role that each route asks for; a route that is not listed here fails the test.
+ROLES = {
+    "POST /sweeps": "member",
+    "GET /sweeps": "viewer",
+    "POST /sweeps/preview": "viewer",
+    "GET /sweeps/{sweep_id}": "viewer",
+    "POST /sweeps/{sweep_id}/cancel": "member",
+    "GET /sweeps/{sweep_id}/trials": "viewer",
+    "GET /sweeps/{sweep_id}/trials/{number}": "viewer",
+    "GET /sweeps/{sweep_id}/best": "viewer",
+    "GET /schedules": "viewer",
+    "GET /corpora": "viewer",
+    "GET /corpora/{digest}/content": "worker",
+    "POST /workers": "worker",
+    "GET /workers": "viewer",
+    "GET /queue": "viewer",
+    "POST /leases/claim": "worker",
+    "POST /leases/report": "worker",
+    "POST /leases/release": "worker",
+    "GET /health/live": None,
+    "GET /health/ready": None,
+}
+
+
+def test_every_error_is_a_problem_document(serving: Serving) -> None:
+    for name, (method, path, options, status, code) in PROBLEMS.items():
+        # httpx sends an iterator in chunks, without a Content-Length.
+        chunks = {"content": iter(options["content"])} if isinstance(options.get("content"), list) else {}
+        with serving.http("admin") as http:
+            response = http.request(method, path, **options | chunks)
+        assert (response.status_code, response.headers["content-type"]) == (status, MEDIA_TYPE), name
+        problem = Problem.model_validate_json(response.content)
+        assert (problem.status, problem.code, problem.type) == (status, code, f"urn:rampline:problem:{code}"), name
+        assert problem.title, name
+        assert problem.detail, name
+        for error in problem.errors:
+            assert all((error.field, error.problem, error.remedy)), name
+            assert not error.field.startswith("body."), name
+
+
+def test_every_route_is_closed_to_roles_that_may_not_use_it(serving: Serving) -> None:
+    document = serving.app.openapi()
+    routes = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    assert {route.replace("/api/v1", "") for route in routes} == set(ROLES)
+    for route, role in ROLES.items():
+        method, path = route.format(sweep_id=1, number=0, digest="0" * 64).split()
+        body = {"x": 1} if method == "POST" else None
+        with serving.http(None) as http:
+            statuses = [
+                http.request(method, path, headers=headers).status_code
+                for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {TOKENS['admin']}"})
+            ]
+        assert statuses == ([401] * 3 if role else [200] * 3), route
+        for name, granted in GRANTS.items():
+            with serving.http(name) as http:
+                status = http.request(method, path, json=body).status_code
+            assert (status == 403) == (role is not None and role not in granted), f"{name} got {status} from {route}"
+
+
+def test_revoked_and_expired_tokens_are_refused(serving: Serving) -> None:
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    for name, values, words in (
+        ("viewer", {"revoked_at": past}, "revoked"),
+        ("member", {"expires_at": past}, "expired"),
+    ):
+        with serving.parts.store.write() as session:
+            session.execute(update(Token).where(Token.digest == digest_of(TOKENS[name])).values(values))
+        with serving.http(name) as http:
+            response = http.get("/sweeps")
+        assert response.status_code == 401
+        assert words in response.json()["detail"]
+
+
+def test_no_token_is_stored_in_clear(serving: Serving) -> None:
+    with serving.parts.store.read() as session:
+        rows = session.execute(select(Token.__table__)).all()
+    assert len(rows) == len(TOKENS)
+    assert not [token for token in TOKENS.values() if token in repr(rows)]

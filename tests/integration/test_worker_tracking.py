@@ -1,0 +1,174 @@
+"""The worker's records in a real MLflow: complete, in order, once, also when MLflow is away for a while."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.wire.protocol import Lease
+from service.wire.sweep import Model, Optimizer
+from tests.mlflow_server import MlflowServer
+from tests.tracked import Tracked, params_of, tags_of
+from worker.history import History
+from worker.lanes.log import StepLog
+from worker.tracking import Ending, Tracker
+
+UPDATES = 60
+_run_ids = iter(range(1, 1_000))
+
+
+def lease(run_id: int, attempt: int = 1) -> Lease:
+    return Lease(
+        run_id=run_id,
+        fence=attempt,
+        attempt=attempt,
+        shape="shape",
+        experiment="team/tracked #1",
+        team="team",
+        user="ann",
+        sweep_id=1,
+        sweep_name="tracked",
+        trial=3,
+        replicate=0,
+        seed=7,
+        schedule={"type": "linear", "total_steps": UPDATES, "warmup_steps": 10, "peak_lr": 1e-3},
+        model=Model(),
+        optimizer=Optimizer(),
+        corpus="0" * 64,
+        corpus_name="shakespeare",
+        batch_size=16,
+        val_windows=8,
+        eval_every=UPDATES,
+    )
+
+
+def stretch(first: int, updates: int) -> StepLog:
+    numbers = np.arange(first, first + updates, dtype=np.float64)
+    losses = (1 / numbers).astype(np.float32)
+    return StepLog(first_update=first, lr=numbers * 1e-3, train_loss=losses, grad_norm=losses)
+
+
+class Record:
+    """A run whose record a tracker keeps."""
+
+    def __init__(self, tracker: Tracker, attempt: int = 1, run_id: int | None = None) -> None:
+        self.tracker = tracker
+        self.run_id = run_id or next(_run_ids)
+        self.history = History(total_steps=UPDATES)
+        self.created: list[str] = []
+        self.closed = threading.Event()
+        tracker.start(lease(self.run_id, attempt), self.created.append)
+
+    def train(self, first: int, updates: int) -> None:
+        self.tracker.add(self.run_id, self.history.add_updates(stretch(first, updates)))
+
+    def finish(self) -> None:
+        ending = Ending(status="FINISHED", outcome="completed", history=self.history, on_closed=self.closed.set)
+        self.tracker.finish(self.run_id, ending)
+
+
+@pytest.fixture
+def tracker(mlflow_server: MlflowServer) -> Iterator[Tracker]:
+    tracker = Tracker(mlflow_server.url, worker="w", device="cpu", flush_seconds=0.1)
+    yield tracker
+    tracker.close(10)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def runs_of(mlflow: Tracked, run_id: int) -> list[dict[str, Any]]:
+    experiment = mlflow.experiment("team/tracked #1")["experiment_id"]
+    return [run for run in mlflow.runs(experiment) if tags_of(run)["rampline.run_id"] == str(run_id)]
+
+
+def test_a_finished_record_is_complete(tracker: Tracker, mlflow_server: MlflowServer) -> None:
+    record = Record(tracker)
+    record.train(1, 40)
+    record.train(41, 20)
+    record.finish()
+    assert record.closed.wait(60)
+    mlflow = Tracked(mlflow_server.url)
+    (run,) = runs_of(mlflow, record.run_id)
+    assert run["info"]["status"] == "FINISHED"
+    assert params_of(run)["peak_lr"] == "0.001"
+    assert params_of(run)["seed"] == "7"
+    assert tags_of(run)["mlflow.user"] == "ann"
+    (run_id,) = record.created
+    assert mlflow.history(run_id, "lr") == [(step, step * 1e-3) for step in range(1, UPDATES + 1)]
+    assert [step for step, _ in mlflow.history(run_id, "grad_norm")] == list(range(1, UPDATES + 1))
+    assert mlflow.artifacts(run_id) == {"history.json.gz", "lr.json", "lr.png", "schedule.json"}
+
+
+def test_while_mlflow_is_away_nothing_blocks_and_nothing_is_lost_or_doubled(
+    tracker: Tracker, mlflow_server: MlflowServer
+) -> None:
+    record = Record(tracker)
+    record.train(1, 20)
+    mlflow = Tracked(mlflow_server.url)
+    wait_until(lambda: bool(record.created) and len(mlflow.history(record.created[0], "lr")) == 20)
+    mlflow_server.kill()
+    started = Record(tracker)
+    record.train(21, 20)
+    started.train(1, UPDATES)
+    record.train(41, 20)
+    record.finish()
+    started.finish()
+    assert not record.closed.wait(1.0)
+    mlflow_server.start()
+    assert record.closed.wait(60)
+    assert started.closed.wait(60)
+    for one in (record, started):
+        (run,) = runs_of(mlflow, one.run_id)
+        (run_id,) = one.created
+        assert run["info"]["run_id"] == run_id
+        assert mlflow.history(run_id, "lr") == [(step, step * 1e-3) for step in range(1, UPDATES + 1)]
+
+
+def test_a_later_attempt_replaces_the_record_and_the_stale_worker_cannot_write(
+    tracker: Tracker, mlflow_server: MlflowServer
+) -> None:
+    stale = Record(tracker)
+    stale.train(1, 20)
+    mlflow = Tracked(mlflow_server.url)
+    wait_until(lambda: bool(stale.created))
+    other = Tracker(mlflow_server.url, worker="w2", device="cpu", flush_seconds=0.1)
+    taken = Record(other, attempt=2, run_id=stale.run_id)
+    taken.train(1, UPDATES)
+    taken.finish()
+    assert taken.closed.wait(60)
+    stale.train(21, 20)
+    stale.finish()
+    assert stale.closed.wait(60), "a record that MLflow refuses for good does not hold up the worker"
+    (run,) = runs_of(mlflow, stale.run_id)
+    assert run["info"]["run_id"] == taken.created[0]
+    assert len(mlflow.history(taken.created[0], "lr")) == UPDATES
+    assert len(mlflow.history(stale.created[0], "lr")) <= 20
+    other.close(10)
+
+
+def test_a_run_that_goes_back_to_the_queue_is_scheduled_not_running(
+    tracker: Tracker, mlflow_server: MlflowServer
+) -> None:
+    record = Record(tracker)
+    record.train(1, 20)
+    ending = Ending(status="SCHEDULED", outcome="queued", history=record.history, on_closed=record.closed.set)
+    tracker.finish(record.run_id, ending)
+    assert record.closed.wait(60)
+    (run,) = runs_of(Tracked(mlflow_server.url), record.run_id)
+    assert run["info"]["status"] == "SCHEDULED"
+
+
+def test_closing_gives_up_after_its_time_when_mlflow_stays_away(mlflow_server: MlflowServer) -> None:
+    tracker = Tracker("http://127.0.0.1:9", worker="w", device="cpu", flush_seconds=0.1)
+    record = Record(tracker)
+    record.finish()
+    assert tracker.close(0.5) == 1
+    assert not record.closed.is_set()
