@@ -22,6 +22,7 @@ from rampline.child import Child
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
 RESTARTS = 5
+RESTART_WINDOW_SECONDS = 120.0
 CPU_WORKERS = 4
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -185,7 +186,7 @@ class Processes:
             )
             for number, device in enumerate(product.devices, start=1)
         ]
-        self._restarts = 0
+        self._restarts: list[float] = []
 
     @property
     def all(self) -> list[Child]:
@@ -216,10 +217,11 @@ class Processes:
             ProductError: something ends again and again.
         """
         lines = []
+        now = time.monotonic()
         for child in self.all:
             if child.exit_status is not None:
-                self._restarts += 1
-                if self._restarts > RESTARTS:
+                self._restarts = [then for then in self._restarts if now - then < RESTART_WINDOW_SECONDS] + [now]
+                if len(self._restarts) > RESTARTS:
                     raise ProductError(f"{child.name} ends again and again: {child.last_words()} (see {child.log})")
                 lines.append(
                     f"{child.name} ended with status {child.exit_status} and is started again; see {child.log}"

@@ -59,8 +59,6 @@ class Mirror:
 
     def close_runs(self) -> None:
         """End the MLflow runs of ended runs whose worker is gone."""
-        with self._store.write() as session:
-            _forget_unstarted(session)
         with self._store.read() as session:
             by_sweep = self._abandoned(session)
         for (sweep_id, experiment_id), states in by_sweep.items():
@@ -70,10 +68,10 @@ class Mirror:
                     for mlflow_run_id in still_open.get(run_id, []):
                         self._tracker.end_run(mlflow_run_id, _STATUS[state], state)
                 with self._store.write() as session:
-                    session.execute(update(Run).where(Run.id.in_(states)).values(tracked=True))
+                    session.execute(update(Run).where(Run.id.in_(states)).values(to_track=False))
 
     def _sweeps(self, *conditions: Any) -> list[int]:
-        query = select(Sweep.id).where(Sweep.tracked.is_(False), *conditions).order_by(Sweep.id).limit(_BATCH)
+        query = select(Sweep.id).where(Sweep.to_track, *conditions).order_by(Sweep.id).limit(_BATCH)
         with self._store.read() as session:
             return list(session.scalars(query))
 
@@ -98,7 +96,7 @@ class Mirror:
     def _close_summary(self, sweep_id: int) -> None:
         with self._store.read() as session:
             sweep = session.get_one(Sweep, sweep_id)
-            if sweep.tracked:
+            if not sweep.to_track:
                 return
             metrics, tags, files = _outcome(session, sweep)
         assert sweep.mlflow_run_id is not None
@@ -112,7 +110,7 @@ class Mirror:
             files=files,
         )
         with self._store.write() as session:
-            session.get_one(Sweep, sweep_id).tracked = True
+            session.get_one(Sweep, sweep_id).to_track = False
 
     def _abandoned(self, session: Session) -> dict[tuple[int, str], dict[int, str]]:
         """Ended runs that MLflow may still show as running, by sweep and experiment: their ids and states."""
@@ -127,7 +125,7 @@ class Mirror:
             select(Run.id, Run.state, Sweep.id, Sweep.mlflow_experiment_id)
             .join(Sweep, Run.sweep_id == Sweep.id)
             .outerjoin(Worker, Run.worker_id == Worker.id)
-            .where(Run.tracked.is_(False), Run.ended_at.is_not(None), gone, Sweep.mlflow_experiment_id.is_not(None))
+            .where(Run.to_track, gone, Sweep.mlflow_experiment_id.is_not(None))
             .order_by(Run.ended_at)
             .limit(_BATCH)
         )
@@ -143,12 +141,6 @@ class Mirror:
             "closing runs in MLflow": self.close_runs,
             "closing summaries in MLflow": self.close_summaries,
         }
-
-
-def _forget_unstarted(session: Session) -> None:
-    """MLflow never heard of runs that nobody began."""
-    unstarted = update(Run).where(Run.tracked.is_(False), Run.ended_at.is_not(None), Run.attempt == 0)
-    session.execute(unstarted.values(tracked=True).execution_options(synchronize_session=False))
 
 
 def _outcome(session: Session, sweep: Sweep) -> tuple[dict[str, float], dict[str, str], dict[str, str]]:

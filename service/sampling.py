@@ -9,14 +9,14 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import queue, sweeps
 from service.domain.space import SearchSpace
 from service.store import clock
 from service.store.engine import Store
-from service.store.tables import Run, Sweep, Team, Trial, ValPoint
+from service.store.tables import Run, Sweep, Team, Trial, ValPoint, in_state
 from service.studies import Result, Studies
 from service.wire.protocol import Claim
 from service.wire.sweep import SweepSpec
@@ -72,7 +72,7 @@ class Sampling:
     def untold(self) -> list[int]:
         """The sweeps that have results to tell."""
         with self._store.read() as session:
-            return list(session.scalars(select(Trial.sweep_id).where(*_UNTOLD).distinct()))
+            return list(session.scalars(select(Trial.sweep_id).where(Trial.to_tell).distinct()))
 
     def _tell(self, sweep_id: int) -> int:
         told = 0
@@ -88,13 +88,13 @@ class Sampling:
                 else:
                     self._studies.tell(name, trial.optuna_number, results[trial.id])
             with self._store.write() as session:
-                session.execute(update(Trial).where(Trial.id.in_([trial.id for trial in batch])).values(told=True))
+                session.execute(update(Trial).where(Trial.id.in_([trial.id for trial in batch])).values(to_tell=False))
             told += len(batch)
         return told
 
     def _number(self, sweep_id: int) -> list[Trial]:
         """The next results to tell; a grid's trials get their number in the study here, before the study has them."""
-        query = select(Trial).where(Trial.sweep_id == sweep_id, *_UNTOLD).limit(_BATCH)
+        query = select(Trial).where(Trial.sweep_id == sweep_id, Trial.to_tell).limit(_BATCH)
         with self._store.read() as session:
             batch = list(
                 session.scalars(query.order_by(Trial.optuna_number.is_(None), Trial.optuna_number, Trial.number))
@@ -110,18 +110,15 @@ class Sampling:
         return batch
 
 
-_UNTOLD = (Trial.told.is_(False), Trial.state.not_in(["queued", "running"]))
-
-
 def _wanted(session: Session, request: Claim) -> list[tuple[int, int]]:
     """How many trials to ask of which sweeps so that a claim is served in the order of the queue."""
-    unasked = select(Sweep).where(Sweep.trials_made < Sweep.trials_total, Sweep.state.in_(["queued", "running"]))
+    asking = select(Sweep).where(Sweep.asking)
     shape = request.shape or _next_shape(session)
     if shape is None:
         return []
     wanted, promised = [], 0
     for sweep in session.scalars(
-        unasked.where(Sweep.shape == shape).order_by(Sweep.priority.desc(), Sweep.id).limit(request.lanes)
+        asking.where(Sweep.shape == shape).order_by(Sweep.priority.desc(), Sweep.id).limit(request.lanes)
     ):
         missing = request.lanes - promised - _ahead(session, sweep, request.lanes)
         if missing <= 0:
@@ -141,8 +138,8 @@ def _next_shape(session: Session) -> str | None:
         if state == "running":
             query = query.where(Run.lease_expires_at < clock.now(session))
         heads += [(-run.priority, run.sweep_id, run.shape) for run in session.scalars(query)]
-    unasked = select(Sweep).where(Sweep.trials_made < Sweep.trials_total, Sweep.state.in_(["queued", "running"]))
-    first = session.scalar(unasked.order_by(Sweep.priority.desc(), Sweep.id).limit(1))
+    asking = select(Sweep).where(Sweep.asking)
+    first = session.scalar(asking.order_by(Sweep.priority.desc(), Sweep.id).limit(1))
     if first is not None:
         heads.append((-first.priority, first.id, first.shape))
     return min(heads)[2] if heads else None
@@ -150,10 +147,13 @@ def _next_shape(session: Session) -> str | None:
 
 def _ahead(session: Session, sweep: Sweep, limit: int) -> int:
     """How many claimable runs come before the next trial of a sweep, its own among them; at most `limit`."""
-    claimable = or_(Run.state == "queued", (Run.state == "running") & (Run.lease_expires_at < clock.now(session)))
-    before = or_(Run.priority > sweep.priority, (Run.priority == sweep.priority) & (Run.sweep_id <= sweep.id))
-    found = select(Run.id).where(claimable, before, Run.shape == sweep.shape).limit(limit).subquery()
-    return session.scalar(select(func.count()).select_from(found)) or 0
+    before = or_(Run.priority > sweep.priority, and_(Run.priority == sweep.priority, Run.sweep_id <= sweep.id))
+    expired = Run.lease_expires_at < clock.now(session)
+    ahead = 0
+    for condition in (in_state(Run.state, "queued"), and_(in_state(Run.state, "running"), expired)):
+        found = select(Run.id).where(condition, before, Run.shape == sweep.shape).limit(limit).subquery()
+        ahead += session.scalar(select(func.count()).select_from(found)) or 0
+    return ahead
 
 
 def _study_name(session: Session, sweep: Sweep) -> str:

@@ -17,8 +17,9 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def where(condition: str) -> dict[str, Any]:
-    """The options of a partial index."""
-    return {"postgresql_where": sa.text(condition), "sqlite_where": sa.text(condition)}
+    """The options of a partial index; SQLite has no booleans and is asked for `column = 1`."""
+    for_sqlite = condition if " " in condition else f"{condition} = 1"
+    return {"postgresql_where": sa.text(condition), "sqlite_where": sa.text(for_sqlite)}
 
 
 def upgrade() -> None:
@@ -88,7 +89,8 @@ def _people_and_sweeps() -> None:
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
         sa.Column("mlflow_experiment_id", sa.String(length=64), nullable=True),
         sa.Column("mlflow_run_id", sa.String(length=64), nullable=True),
-        sa.Column("tracked", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("asking", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("to_track", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("finished_at", MOMENT, nullable=True),
         sa.CheckConstraint(
@@ -103,14 +105,9 @@ def _people_and_sweeps() -> None:
     )
     op.create_index(op.f("ix_sweeps_state_id"), "sweeps", ["state", "id"])
     op.create_index(op.f("ix_sweeps_team_id_id"), "sweeps", ["team_id", "id"])
-    op.create_index("ix_sweeps_untracked", "sweeps", ["id"], **where("NOT tracked"))
+    op.create_index("ix_sweeps_to_track", "sweeps", ["id"], **where("to_track"))
     op.create_index(op.f("ix_sweeps_user_id"), "sweeps", ["user_id"])
-    op.create_index(
-        "ix_sweeps_unasked",
-        "sweeps",
-        [sa.text("priority DESC"), "id"],
-        **where("trials_made < trials_total AND state IN ('queued', 'running')"),
-    )
+    op.create_index("ix_sweeps_asking", "sweeps", [sa.text("priority DESC"), "id"], **where("asking"))
 
 
 def _access_and_events() -> None:
@@ -160,7 +157,7 @@ def _trials_and_runs() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("value", sa.Float(precision=53), nullable=True),
         sa.Column("spread", sa.Float(precision=53), nullable=True),
-        sa.Column("told", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("to_tell", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'completed', 'pruned', 'diverged', 'failed', 'cancelled')",
             name=op.f("ck_trials_state"),
@@ -172,9 +169,7 @@ def _trials_and_runs() -> None:
     )
     op.create_index(op.f("ix_trials_sweep_id_state"), "trials", ["sweep_id", "state"])
     op.create_index(op.f("ix_trials_sweep_id_value"), "trials", ["sweep_id", "value"])
-    op.create_index(
-        "ix_trials_untold", "trials", ["sweep_id", "number"], **where("NOT told AND state NOT IN ('queued', 'running')")
-    )
+    op.create_index("ix_trials_to_tell", "trials", ["sweep_id", "number"], **where("to_tell"))
     op.create_table(
         "runs",
         sa.Column("id", ID, nullable=False),
@@ -198,7 +193,7 @@ def _trials_and_runs() -> None:
         sa.Column("worker_id", ID, nullable=True),
         sa.Column("lease_expires_at", MOMENT, nullable=True),
         sa.Column("mlflow_run_id", sa.String(length=64), nullable=True),
-        sa.Column("tracked", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("to_track", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("started_at", MOMENT, nullable=True),
         sa.Column("ended_at", MOMENT, nullable=True),
@@ -215,7 +210,7 @@ def _trials_and_runs() -> None:
     op.create_index("ix_runs_held", "runs", ["worker_id"], **where("state = 'running'"))
     op.create_index("ix_runs_leased", "runs", ["lease_expires_at"], **where("state = 'running'"))
     op.create_index(op.f("ix_runs_sweep_id_state"), "runs", ["sweep_id", "state"])
-    op.create_index("ix_runs_untracked", "runs", ["ended_at"], **where("NOT tracked AND ended_at IS NOT NULL"))
+    op.create_index("ix_runs_to_track", "runs", ["ended_at"], **where("to_track"))
     op.create_index("ix_runs_queued", "runs", [sa.text("priority DESC"), "sweep_id", "id"], **where("state = 'queued'"))
     op.create_index(
         "ix_runs_queued_shape",

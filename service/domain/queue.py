@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import results
 from service.store import clock
-from service.store.tables import Attempt, Run, Sweep, Team, Trial, User, ValPoint
+from service.store.tables import Attempt, Run, Sweep, Team, Trial, User, ValPoint, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
 from service.wire.sweep import Optimizer, SweepSpec
 from service.wire.views import QueuedSweep, QueueView
@@ -53,7 +53,7 @@ def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]
 
 def next_expiry(session: Session) -> timedelta | None:
     """How long until the next lease expires; None if no run is leased."""
-    expiry = session.scalar(select(func.min(Run.lease_expires_at)).where(Run.state == "running"))
+    expiry = session.scalar(select(func.min(Run.lease_expires_at)).where(in_state(Run.state, "running")))
     if expiry is None:
         return None
     return max(expiry - clock.now(session), timedelta(0))
@@ -104,7 +104,7 @@ def _candidates(session: Session, now: datetime, shape: str | None, limit: int) 
 
 def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True) -> Select[Run]:
     """The query for runs in one state, in the order in which they are taken."""
-    query = select(Run).where(Run.state == state)
+    query = select(Run).where(in_state(Run.state, state))
     if shape is not None:
         query = query.where(Run.shape == shape)
     query = query.order_by(Run.priority.desc(), Run.sweep_id, Run.id).limit(limit)
@@ -215,6 +215,7 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
         run.value = outcome.value
         run.diverged_at = outcome.diverged_at
     run.ended_at = now
+    run.to_track = True
 
 
 def _requeue(run: Run) -> None:
@@ -237,9 +238,10 @@ def _end_attempts(session: Session, runs: Iterable[Run], outcome: str, now: date
 def overview(session: Session) -> QueueView:
     """What waits and what runs, by sweep, in the order in which it is taken."""
     counts: dict[int, dict[str, int]] = {}
-    waiting = select(Run.sweep_id, Run.state, func.count()).where(Run.state.in_(["queued", "running"]))
-    for sweep_id, state, count in session.execute(waiting.group_by(Run.sweep_id, Run.state)):
-        counts.setdefault(sweep_id, {})[state] = count
+    for state in ("queued", "running"):
+        of_sweep = select(Run.sweep_id, func.count()).where(in_state(Run.state, state)).group_by(Run.sweep_id)
+        for sweep_id, count in session.execute(of_sweep):
+            counts.setdefault(sweep_id, {})[state] = count
     rows = session.execute(
         select(Sweep, Team.name)
         .join(Team, Sweep.team_id == Team.id)

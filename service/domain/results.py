@@ -60,6 +60,7 @@ def settle_trial(trial: Trial, runs: Sequence[Run], mode: str) -> None:
     if trial.state in ENDED_RUN_STATES or not states <= set(ENDED_RUN_STATES):
         return
     trial.state = next(state for state in _PRECEDENCE if state in states)
+    trial.to_tell = True
     values = [value for run in runs if (value := run_value(run, mode)) is not None]
     if trial.state in ("cancelled", "failed") or len(values) < len(runs):
         return

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast, get_args
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import corpora
@@ -19,6 +19,7 @@ from service.wire.views import Finding, Progress, RunState, SweepPage, SweepView
 
 # Rows of one INSERT; SQLite takes at most 32,766 variables.
 _CHUNK = 1000
+_UNSYNCHRONISED = {"synchronize_session": False}
 
 
 def submit(session: Session, principal: Principal, plan: Plan, text: Text, key: str | None = None) -> Sweep:
@@ -107,6 +108,7 @@ def add_trials(
     for start in range(0, len(runs), _CHUNK):
         session.execute(insert(Run), runs[start : start + _CHUNK])
     sweep.trials_made += len(configurations)
+    sweep.asking = sweep.trials_made < sweep.trials_total
     session.flush()
 
 
@@ -139,32 +141,19 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     if sweep.state in ENDED_SWEEP_STATES:
         return sweep
     now = clock.now(session)
-    begun = exists().where(Run.trial_id == Trial.id, Run.attempt > 0)
-    waiting = (Trial.sweep_id == sweep_id, Trial.state == "queued")
-    # The study never heard of a grid's trials that did not begin: there is nothing to tell.
+    # The study never heard of a grid's trials that did not begin, nor MLflow of their runs: nothing to tell them.
+    begun = or_(Trial.optuna_number.is_not(None), exists().where(Run.trial_id == Trial.id, Run.attempt > 0))
+    waiting = update(Trial).where(Trial.sweep_id == sweep_id, Trial.state == "queued")
+    session.execute(waiting.values(state="cancelled", to_tell=begun), execution_options=_UNSYNCHRONISED)
+    leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
+    attempts = update(Attempt).where(Attempt.run_id.in_(leased), Attempt.ended_at.is_(None))
+    session.execute(attempts.values(ended_at=now, outcome="cancelled"), execution_options=_UNSYNCHRONISED)
+    unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
     session.execute(
-        update(Trial)
-        .where(*waiting, Trial.optuna_number.is_(None), ~begun)
-        .values(told=True)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Trial).where(*waiting).values(state="cancelled").execution_options(synchronize_session=False)
-    )
-    running = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
-    session.execute(
-        update(Attempt)
-        .where(Attempt.run_id.in_(running), Attempt.ended_at.is_(None))
-        .values(ended_at=now, outcome="cancelled")
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Run)
-        .where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
-        .values(state="cancelled", ended_at=now)
-        .execution_options(synchronize_session=False)
+        unended.values(state="cancelled", ended_at=now, to_track=Run.attempt > 0), execution_options=_UNSYNCHRONISED
     )
     sweep.state = "cancelled"
+    sweep.asking = False
     sweep.finished_at = now
     session.add(Event(at=now, kind="sweep.cancelled", sweep_id=sweep_id, user_id=principal.user_id, detail={}))
     session.flush()

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.store import clock
-from service.store.tables import Run, Worker
+from service.store.tables import Run, Worker, in_state
 from service.wire.protocol import Hello
 from service.wire.views import WorkerView
 
@@ -60,7 +60,7 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
     recent = select(Worker).where(Worker.last_seen_at > now - SHOWN_FOR).order_by(Worker.id.desc()).limit(_MOST_SHOWN)
     workers = session.scalars(recent).all()
     runs: dict[int, list[int]] = {worker.id: [] for worker in workers}
-    held = select(Run.worker_id, Run.id).where(Run.state == "running", Run.worker_id.in_(runs)).order_by(Run.id)
+    held = select(Run.worker_id, Run.id).where(in_state(Run.state, "running"), Run.worker_id.in_(runs)).order_by(Run.id)
     for worker_id, run_id in session.execute(held):
         runs[cast("int", worker_id)].append(run_id)
     return [

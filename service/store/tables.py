@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -17,10 +18,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 
 from service.store.clock import Instant
 from service.wire.views import RunState, SweepState
@@ -39,6 +42,22 @@ def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
     """A constraint that a column holds one of a few words."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def partial(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows of which `where` is true; it is one boolean column, or a comparison."""
+    # SQLite has no booleans: statements ask it for `column = 1`, and it takes only an index that says the same.
+    for_sqlite = where if " " in where else f"{where} = 1"
+    parts = [text(column) if " " in column else column for column in columns]
+    return Index(name, *parts, postgresql_where=text(where), sqlite_where=text(for_sqlite))
+
+
+def in_state(column: InstrumentedAttribute[str], state: str) -> ColumnElement[bool]:
+    """That a column holds one word, which is written into the statement.
+
+    A bound value would hide it from the planner, which then could not use the partial indexes.
+    """
+    return column == literal(state, literal_execute=True)
 
 
 class Base(DeclarativeBase):
@@ -117,7 +136,8 @@ class Sweep(Base):
     """A search space, a sampler, a budget, a model, data.
 
     `trials_total` trials are wanted and `trials_made` have a row; a grid makes all of its rows at submission, the other
-    samplers as workers ask for them. `tracked` tells that MLflow shows the sweep's end.
+    samplers as workers ask for them. `asking` says that more trials are to be made, `to_track` that MLflow has yet to
+    show the sweep or its end.
     """
 
     __tablename__ = "sweeps"
@@ -128,14 +148,8 @@ class Sweep(Base):
         Index(None, "team_id", "id"),
         Index(None, "user_id"),
         Index(None, "state", "id"),
-        Index(
-            "ix_sweeps_unasked",
-            text("priority DESC"),
-            "id",
-            postgresql_where=text("trials_made < trials_total AND state IN ('queued', 'running')"),
-            sqlite_where=text("trials_made < trials_total AND state IN ('queued', 'running')"),
-        ),
-        Index("ix_sweeps_untracked", "id", postgresql_where=text("NOT tracked"), sqlite_where=text("NOT tracked")),
+        partial("ix_sweeps_asking", "priority DESC", "id", where="asking"),
+        partial("ix_sweeps_to_track", "id", where="to_track"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -154,13 +168,14 @@ class Sweep(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     mlflow_experiment_id: Mapped[str | None] = mapped_column(String(64))
     mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
-    tracked: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    asking: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    to_track: Mapped[bool] = mapped_column(Boolean, server_default=true())
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
 
 class Trial(Base):
-    """One configuration of a sweep. `told` says that the Optuna study holds its result."""
+    """One configuration of a sweep. `to_tell` says that it has ended and the Optuna study has yet to hear of it."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -169,13 +184,7 @@ class Trial(Base):
         UniqueConstraint("sweep_id", "optuna_number"),
         Index(None, "sweep_id", "state"),
         Index(None, "sweep_id", "value"),
-        Index(
-            "ix_trials_untold",
-            "sweep_id",
-            "number",
-            postgresql_where=text("NOT told AND state NOT IN ('queued', 'running')"),
-            sqlite_where=text("NOT told AND state NOT IN ('queued', 'running')"),
-        ),
+        partial("ix_trials_to_tell", "sweep_id", "number", where="to_tell"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -188,7 +197,7 @@ class Trial(Base):
     state: Mapped[str] = mapped_column(String(16))
     value: Mapped[float | None]
     spread: Mapped[float | None]
-    told: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    to_tell: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class Worker(Base):
@@ -213,7 +222,8 @@ class Run(Base):
     """One training of a trial with one seed; the table is the queue.
 
     A run is claimable when it is queued, or when it is running and its lease has expired. `fence` grows with every
-    claim; a write under another fence changes nothing. `tracked` tells that MLflow shows the run's end.
+    claim; a write under another fence changes nothing. `to_track` says that it has ended and that it is not yet certain
+    that MLflow shows so.
     """
 
     __tablename__ = "runs"
@@ -221,41 +231,11 @@ class Run(Base):
         one_of("state", get_args(RunState)),
         UniqueConstraint("trial_id", "replicate"),
         Index(None, "sweep_id", "state"),
-        Index(
-            "ix_runs_queued",
-            text("priority DESC"),
-            "sweep_id",
-            "id",
-            postgresql_where=text("state = 'queued'"),
-            sqlite_where=text("state = 'queued'"),
-        ),
-        Index(
-            "ix_runs_queued_shape",
-            "shape",
-            text("priority DESC"),
-            "sweep_id",
-            "id",
-            postgresql_where=text("state = 'queued'"),
-            sqlite_where=text("state = 'queued'"),
-        ),
-        Index(
-            "ix_runs_leased",
-            "lease_expires_at",
-            postgresql_where=text("state = 'running'"),
-            sqlite_where=text("state = 'running'"),
-        ),
-        Index(
-            "ix_runs_held",
-            "worker_id",
-            postgresql_where=text("state = 'running'"),
-            sqlite_where=text("state = 'running'"),
-        ),
-        Index(
-            "ix_runs_untracked",
-            "ended_at",
-            postgresql_where=text("NOT tracked AND ended_at IS NOT NULL"),
-            sqlite_where=text("NOT tracked AND ended_at IS NOT NULL"),
-        ),
+        partial("ix_runs_queued", "priority DESC", "sweep_id", "id", where="state = 'queued'"),
+        partial("ix_runs_queued_shape", "shape", "priority DESC", "sweep_id", "id", where="state = 'queued'"),
+        partial("ix_runs_leased", "lease_expires_at", where="state = 'running'"),
+        partial("ix_runs_held", "worker_id", where="state = 'running'"),
+        partial("ix_runs_to_track", "ended_at", where="to_track"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -279,7 +259,7 @@ class Run(Base):
     worker_id: Mapped[int | None] = mapped_column(ForeignKey("workers.id"))
     lease_expires_at: Mapped[datetime | None]
     mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
-    tracked: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    to_track: Mapped[bool] = mapped_column(Boolean, server_default=false())
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from service.client import ServiceUnreachableError
+from service.wire.views import RunView
 from tests.acceptance.running import RAMPLINE, Up, environment, free_port, processes_of, wait_for_end, wait_until_gone
 from tests.tracked import Tracked
 
@@ -15,7 +17,7 @@ SLOW_SWEEP: dict[str, Any] = {
     "name": "slow",
     "space": {"schedule": ["cosine"], "warmup_steps": [100], "peak_lr": [1e-3, 2e-3, 3e-3]},
     "sampler": {"type": "grid"},
-    "total_steps": 1500,
+    "total_steps": 4000,
     "model": {"d_model": 16, "n_layers": 1, "n_heads": 2, "context": 16},
     "data": {"batch_size": 4, "val_windows": 8},
 }
@@ -72,7 +74,7 @@ def test_only_the_user_can_read_the_token(up: Up) -> None:
     assert all(token.read_text().strip() not in command for command in processes_of(up.data_dir).values())
 
 
-def test_a_killed_worker_loses_no_run_and_ctrl_c_is_gone_on_from(tmp_path: Path) -> None:
+def test_whatever_is_killed_every_run_ends_once_with_a_complete_record(tmp_path: Path) -> None:
     up = Up(tmp_path / "data", ("--workers", "1"), {"RAMPLINE_LEASE_SECONDS": "3"})
     up.start()
     sweep = up.client.submit(SLOW_SWEEP)
@@ -81,6 +83,12 @@ def test_a_killed_worker_loses_no_run_and_ctrl_c_is_gone_on_from(tmp_path: Path)
     os.kill(up.pid_of("rampline worker"), signal.SIGKILL)
     wait_for_attempt(up, sweep.id, 2)
 
+    steps = steps_of(up, sweep.id)
+    os.kill(up.pid_of("rampline serve"), signal.SIGKILL)
+    os.kill(up.pid_of("mlflow server"), signal.SIGKILL)
+    wait_until(lambda: bool(now := steps_of(up, sweep.id)) and all(map(int.__gt__, now, steps)))
+    assert all(run.attempt == 2 for run in runs_of(up, sweep.id)), "training went on without service and MLflow"
+
     assert up.stop(signal.SIGINT) == 0
     assert wait_until_gone(up.data_dir) == {}
     assert "Stopped." in up.printed()
@@ -88,14 +96,14 @@ def test_a_killed_worker_loses_no_run_and_ctrl_c_is_gone_on_from(tmp_path: Path)
     up.start()
     ended = wait_for_end(up.client, sweep.id)
     assert ended.progress.runs["completed"] == 3
-    runs = [run for trial in up.client.all_trials(sweep.id) for run in trial.runs]
+    runs = runs_of(up, sweep.id)
     assert all(run.attempt >= 3 for run in runs)
     mlflow = Tracked(up.mlflow_url)
     experiment = mlflow.experiment(f"{ended.team}/slow #{sweep.id}")["experiment_id"]
     wait_until(lambda: len([run for run in mlflow.runs(experiment) if run["info"]["status"] == "FINISHED"]) == 4)
     assert len(mlflow.runs(experiment)) == 4
     for run in runs:
-        assert [step for step, _ in mlflow.history(str(run.mlflow_run_id), "lr")] == list(range(1, 1501))
+        assert [step for step, _ in mlflow.history(str(run.mlflow_run_id), "lr")] == [1, *range(2, 4001, 2)]
 
     assert up.stop(signal.SIGKILL) == -signal.SIGKILL
     assert wait_until_gone(up.data_dir) == {}
@@ -113,8 +121,16 @@ def wait_until_training(up: Up, sweep: int) -> None:
 
 
 def wait_for_attempt(up: Up, sweep: int, attempt: int) -> None:
-    def taken() -> bool:
-        runs = [run for trial in up.client.all_trials(sweep) for run in trial.runs]
-        return all(run.attempt >= attempt and run.step > 0 for run in runs)
+    wait_until(lambda: all(run.attempt >= attempt and run.step > 0 for run in runs_of(up, sweep)))
 
-    wait_until(taken)
+
+def runs_of(up: Up, sweep: int) -> list[RunView]:
+    return [run for trial in up.client.all_trials(sweep) for run in trial.runs]
+
+
+def steps_of(up: Up, sweep: int) -> list[int]:
+    """The updates that each run has done; none while the service does not answer."""
+    try:
+        return [run.step for run in runs_of(up, sweep)]
+    except ServiceUnreachableError:
+        return []

@@ -190,7 +190,7 @@ def test_results_reach_optuna_without_anybody_asking(serving: Serving) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with serving.parts.store.read() as session:
-            if all(session.scalars(select(Trial.told).where(Trial.sweep_id == sweep.id))):
+            if not any(session.scalars(select(Trial.to_tell).where(Trial.sweep_id == sweep.id))):
                 break
         time.sleep(0.05)
     else:

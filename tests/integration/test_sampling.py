@@ -115,7 +115,7 @@ def test_a_result_that_was_told_before_a_crash_is_not_told_again(
     with pytest.raises(KeyboardInterrupt):
         harness.sampling.tell(sweep)
     monkeypatch.undo()
-    assert {trial.told for trial in harness.trials(sweep)} == {False}
+    assert {trial.to_tell for trial in harness.trials(sweep)} == {True}
     count = len(harness.trials(sweep))
     assert harness.sampling.tell(sweep) == count
     told = study_of(sweep, spec["name"]).trials
