@@ -194,20 +194,25 @@ class Processes:
         return [self.mlflow, self.service, *self.workers]
 
     def start(self) -> None:
-        """Start all of them and wait until MLflow and the service answer and every worker has registered."""
-        for child in self.all:
-            child.start()
+        """Start all of them and wait until MLflow and the service answer.
+
+        The workers, which need the service first of all, start once it is there: their imports would hold it up.
+        """
         deadline = time.monotonic() + READY_SECONDS
-        waiting = {self.mlflow.name: f"{self._product.mlflow_url}/health", self.service.name: self._ready_url()}
-        while waiting:
-            self._check_alive()
-            for name, url in list(waiting.items()):
-                if _answers(url):
-                    del waiting[name]
+        self.mlflow.start()
+        self.service.start()
+        self._wait_for(self.service, f"{self._product.url}/api/v1/health/ready", deadline)
+        for worker in self.workers:
+            worker.start()
+        self._wait_for(self.mlflow, f"{self._product.mlflow_url}/health", deadline)
+
+    def _wait_for(self, child: Child, url: str, deadline: float) -> None:
+        while not _answers(url):
+            for one in self.all:
+                if one.exit_status is not None:
+                    raise ProductError(f"{one.name} did not start: {one.last_words()} (see {one.log})")
             if time.monotonic() > deadline:
-                raise ProductError(
-                    f"{' and '.join(waiting)} did not answer in {READY_SECONDS:.0f} s; see {self._logs()}"
-                )
+                raise ProductError(f"{child.name} did not answer in {READY_SECONDS:.0f} s; see {child.log}")
             time.sleep(0.1)
 
     def watch(self) -> list[str]:
@@ -236,17 +241,6 @@ class Processes:
                 child.ask_to_end()
             for child in group:
                 child.wait()
-
-    def _check_alive(self) -> None:
-        for child in self.all:
-            if child.exit_status is not None:
-                raise ProductError(f"{child.name} did not start: {child.last_words()} (see {child.log})")
-
-    def _ready_url(self) -> str:
-        return f"{self._product.url}/api/v1/health/ready"
-
-    def _logs(self) -> Path:
-        return self.mlflow.log.parent
 
 
 def _answers(url: str) -> bool:

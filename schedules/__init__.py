@@ -19,11 +19,13 @@ from schedules.identification import identify
 from schedules.linter import lint
 from schedules.parameters import Parameter
 from schedules.schedule import Peak, Schedule
+from schedules.terminal import preview_text
 
 if TYPE_CHECKING:
     from schedules.diagnosis import Diagnosis, probe
     from schedules.groups import param_groups
     from schedules.noam_opt import NoamOpt
+    from schedules.pictures import picture, plot, plot_rates
     from schedules.torch_scheduler import ScheduleLR, scheduler
 
 __all__ = [
@@ -42,6 +44,10 @@ __all__ = [
     "identify",
     "lint",
     "param_groups",
+    "picture",
+    "plot",
+    "plot_rates",
+    "preview_text",
     "probe",
     "same_rates",
     "scheduler",
@@ -52,6 +58,9 @@ _NEEDS_TORCH_OR_MATPLOTLIB = {
     "probe": "schedules.diagnosis",
     "NoamOpt": "schedules.noam_opt",
     "param_groups": "schedules.groups",
+    "picture": "schedules.pictures",
+    "plot": "schedules.pictures",
+    "plot_rates": "schedules.pictures",
     "ScheduleLR": "schedules.torch_scheduler",
     "scheduler": "schedules.torch_scheduler",
 }

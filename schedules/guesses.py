@@ -13,7 +13,7 @@ from schedules.schedule import F64
 
 TOLERANCE = 1e-6
 POWERS = (0.5, 0.9, 2.0, 3.0, 1.0)
-MOST_MILESTONES = 64
+SHORTEST_STEP = 4
 
 
 class Seen(NamedTuple):
@@ -28,10 +28,15 @@ Guess = dict[str, Any]
 Guesses = Callable[[Seen], Iterator[Guess]]
 
 
-def warmups(r: F64, family: str) -> Iterator[tuple[Seen, Guess]]:
-    """Yield what may have gone before the peak: its length, where it started, and how high it aimed."""
+def warmups(r: F64, family: str, shortest: int) -> Iterator[tuple[Seen, Guess]]:
+    """Yield what may have gone before the peak: its length, where it started, and how high it aimed.
+
+    Rates that fall from the first on are read as no warmup (``shortest`` 0), or as one of a single update (1); of
+    others there is but one reading.
+    """
     for guess in _climbs(r, family):
-        yield Seen(r, guess["warmup_steps"], guess["peak_lr"]), guess
+        if shortest == (0 if r.argmax() else guess["warmup_steps"]):
+            yield Seen(r, guess["warmup_steps"], guess["peak_lr"]), guess
 
 
 def _climbs(r: F64, family: str) -> Iterator[Guess]:
@@ -68,8 +73,19 @@ def _annealed(share: Callable[[float], float]) -> Guesses:
         for end in _ends(seen.r, seen.w):
             for final in _finals(seen, end, share):
                 yield {"final_lr": final, "horizon": None if end == seen.r.size else end}
+        if not seen.w:
+            yield from _without_warmup(seen.r, share)
 
     return guesses
+
+
+def _without_warmup(r: F64, share: Callable[[float], float]) -> Iterator[Guess]:
+    """Yield the peak, which the first update has left already, and the final rate, from two updates."""
+    one, other = share(1 / r.size), share((1 + r.size // 2) / r.size)
+    height = (float(r[0]) - float(r[r.size // 2])) / (one - other)
+    final = float(r[0]) - height * one
+    final = 0.0 if abs(final) < TOLERANCE * height else final
+    yield {"peak_lr": final + height, "final_lr": final}
 
 
 def _ends(r: F64, w: int) -> Iterator[int]:
@@ -168,13 +184,15 @@ def _exponential(seen: Seen) -> Iterator[Guess]:
         rate = math.log(float(r[at]) / float(r[at + 1]))
         yield {"decay_rate": rate}
         yield {"decay_rate": rate, "floor": float(r[-1])}
+        if not w:
+            yield {"decay_rate": rate, "peak_lr": float(r[0]) * math.exp(rate)}
 
 
 def _steps(seen: Seen) -> Iterator[Guess]:
     r, w = seen.r, seen.w
     after = max(0, w - 1)
     drops = [int(drop) + after for drop in np.flatnonzero(np.diff(r[after:]))]
-    if 0 < len(drops) <= MOST_MILESTONES and r[drops[-1]]:
+    if 0 < len(drops) <= r.size // SHORTEST_STEP and r[drops[-1]]:
         gamma = float(r[drops[-1] + 1] / r[drops[-1]])
         for shift in (2, 1, 1 - w, 2 - w):
             yield {"milestones": [drop + shift for drop in drops], "gamma": gamma}

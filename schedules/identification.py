@@ -4,7 +4,7 @@ import numpy as np
 
 from schedules.errors import ScheduleError
 from schedules.families import FAMILIES, build
-from schedules.guesses import GUESSES, TOLERANCE, Guesses, warmups
+from schedules.guesses import GUESSES, TOLERANCE, warmups
 from schedules.modes import MODES, NATIVE
 from schedules.schedule import F64, Schedule
 
@@ -17,20 +17,21 @@ def identify(rates: F64) -> Schedule | None:
     r = np.asarray(rates, dtype=np.float64)
     if r.ndim != 1 or r.size < 2 or not np.isfinite(r).all() or r.min() < 0 or r.max() == 0:
         return None
-    for mode in (NATIVE, *MODES):
-        for family, guesses in GUESSES.items():
-            if mode == NATIVE or family in MODES[mode]:
-                found = _first_equal(r, family, mode, guesses)
-                if found is not None:
-                    return found
-    return None
+    modes = [(mode, family) for mode in (NATIVE, *MODES) for family in GUESSES if family in MODES.get(mode, GUESSES)]
+    candidates = (_first_equal(r, family, mode, shortest) for shortest in (0, 1) for mode, family in modes)
+    return next((found for found in candidates if found is not None), None)
 
 
-def _first_equal(r: F64, family: str, mode: str, guesses: Guesses) -> Schedule | None:
+def _first_equal(r: F64, family: str, mode: str, shortest: int) -> Schedule | None:
     known = {parameter.name for parameter in FAMILIES[family].parameters()}
-    for seen, warmup in warmups(r, family):
-        for guess in guesses(seen):
-            given = {name: value for name, value in {**warmup, **guess}.items() if name in known}
+    taken = known if mode == NATIVE else MODES[mode][family].takes
+    tried: set[str] = set()
+    for seen, warmup in warmups(r, family, shortest):
+        for guess in GUESSES[family](seen):
+            given = {name: value for name, value in {**warmup, **guess}.items() if name in taken}
+            if str(given) in tried:
+                continue
+            tried.add(str(given))
             try:
                 candidate = build({"type": family, "mode": mode, "total_steps": r.size, **given})
             except ScheduleError:

@@ -66,7 +66,7 @@ def of_rates(rates: F64, *, may_stay: bool = False) -> list[Finding]:
     if rates[0] == 0:
         suggestion = "use mode native, which starts at start_lr + peak_lr / warmup_steps"
         found.append(warning("first-update-zero", "the first update has rate zero", suggestion, "mode"))
-    if rates.size > 1 and rates[-1] == top > rates[-2]:
+    if rates.size > 1 and rates.argmax() == rates.size - 1:
         message = f"the rate rises up to the last update, where it is {top:g}, and never falls"
         suggestion = "shorten the warmup, or train longer; did you mean min(n^-0.5, n W^-1.5)?"
         found.append(warning("still-rising", message, suggestion, "warmup_steps"))

@@ -49,11 +49,12 @@ class Dispatcher:
             pause = min(deadline - time.monotonic(), SLOW_POLL_SECONDS, expiry)
             if leases or self._closed or deadline <= time.monotonic():
                 return Granted(leases=leases)
-            with self._changed:
-                self._changed.wait_for(
-                    lambda seen=changes: self._changes != seen or self._closed,  # type: ignore[misc]
-                    timeout=max(pause, _LEAST_PAUSE_SECONDS),
-                )
+            self._wait(changes, max(pause, _LEAST_PAUSE_SECONDS))
+
+    def _wait(self, changes: int, seconds: float) -> None:
+        """Wait until something is queued after the count `changes`, or the time is up."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._changes != changes or self._closed, seconds)
 
     def _try(self, request: Claim) -> tuple[list[Lease], float]:
         self._sampling.top_up(request)

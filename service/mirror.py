@@ -1,7 +1,7 @@
 """What MLflow shows of sweeps: an experiment and a summary run for each, and no run left open that has ended here."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import best, queue, sweeps
+from service.domain import best, progress, queue
 from service.errors import NotFoundError
+from service.patience import Patience
 from service.store import clock
 from service.store.engine import Store
 from service.store.tables import ENDED_SWEEP_STATES, Run, Sweep, Team, User, Worker
@@ -38,6 +39,7 @@ class Mirror:
         self._store = store
         self._url = mlflow_url
         self._lease = timedelta(seconds=lease_seconds)
+        self._opening, self._closing, self._abandoning = Patience(), Patience(), Patience()
 
     @cached_property
     def _tracker(self) -> "Tracker":
@@ -47,28 +49,18 @@ class Mirror:
 
     def open_summaries(self) -> None:
         """Make the experiment and the summary run of each new sweep."""
-        for sweep_id in self._sweeps(Sweep.mlflow_run_id.is_(None)):
-            with self._store.exclusive(f"summary {sweep_id}"):
-                self._open_summary(sweep_id)
+        self._opening.each(self._sweeps(Sweep.mlflow_run_id.is_(None)), self._open_summary)
 
     def close_summaries(self) -> None:
         """Write the outcome of each sweep that has ended, and end its summary run."""
-        for sweep_id in self._sweeps(Sweep.mlflow_run_id.is_not(None), Sweep.state.in_(ENDED_SWEEP_STATES)):
-            with self._store.exclusive(f"summary {sweep_id}"):
-                self._close_summary(sweep_id)
+        ended = self._sweeps(Sweep.mlflow_run_id.is_not(None), Sweep.state.in_(ENDED_SWEEP_STATES))
+        self._closing.each(ended, self._close_summary)
 
     def close_runs(self) -> None:
         """End the MLflow runs of ended runs whose worker is gone."""
         with self._store.read() as session:
-            by_sweep = self._abandoned(session)
-        for (sweep_id, experiment_id), states in by_sweep.items():
-            with self._store.exclusive(f"summary {sweep_id}"):
-                still_open = self._tracker.open_runs(experiment_id)
-                for run_id, state in states.items():
-                    for mlflow_run_id in still_open.get(run_id, []):
-                        self._tracker.end_run(mlflow_run_id, _STATUS[state], state)
-                with self._store.write() as session:
-                    session.execute(update(Run).where(Run.id.in_(states)).values(to_track=False))
+            abandoned = self._abandoned(session)
+        self._abandoning.each(abandoned, lambda experiment: self._close_runs(experiment, abandoned[experiment]))
 
     def _sweeps(self, *conditions: Any) -> list[int]:
         query = select(Sweep.id).where(Sweep.to_track, *conditions).order_by(Sweep.id).limit(_BATCH)
@@ -76,44 +68,50 @@ class Mirror:
             return list(session.scalars(query))
 
     def _open_summary(self, sweep_id: int) -> None:
-        with self._store.read() as session:
-            sweep = session.get_one(Sweep, sweep_id)
+        with self._store.exclusive(f"summary {sweep_id}"):
+            with self._store.read() as session:
+                sweep = session.get_one(Sweep, sweep_id)
+                team, user = session.get_one(Team, sweep.team_id).name, session.get_one(User, sweep.user_id).name
             if sweep.mlflow_run_id is not None:
                 return
-            team, user = session.get_one(Team, sweep.team_id).name, session.get_one(User, sweep.user_id).name
-        tags = {
-            "rampline.sweep": str(sweep_id),
-            "rampline.sweep_name": sweep.name,
-            "rampline.team": team,
-            "rampline.user": user,
-        }
-        experiment_id = self._tracker.experiment(queue.experiment_name(team, sweep.name, sweep_id), tags)
-        run_id = self._tracker.start_summary(experiment_id, sweep_id, user=user, tags=tags, spec=sweep.spec)
-        with self._store.write() as session:
-            sweep = session.get_one(Sweep, sweep_id)
-            sweep.mlflow_experiment_id, sweep.mlflow_run_id = experiment_id, run_id
+            tags = {
+                "rampline.sweep": str(sweep_id),
+                "rampline.sweep_name": sweep.name,
+                "rampline.team": team,
+                "rampline.user": user,
+            }
+            experiment_id = self._tracker.experiment(queue.experiment_name(team, sweep.name, sweep_id), tags)
+            run_id = self._tracker.start_summary(experiment_id, sweep_id, user=user, tags=tags, spec=sweep.spec)
+            with self._store.write() as session:
+                sweep = session.get_one(Sweep, sweep_id)
+                sweep.mlflow_experiment_id, sweep.mlflow_run_id = experiment_id, run_id
 
     def _close_summary(self, sweep_id: int) -> None:
-        with self._store.read() as session:
-            sweep = session.get_one(Sweep, sweep_id)
+        with self._store.exclusive(f"summary {sweep_id}"):
+            with self._store.read() as session:
+                sweep = session.get_one(Sweep, sweep_id)
+                metrics, tags, files = _outcome(session, sweep)
             if not sweep.to_track:
                 return
-            metrics, tags, files = _outcome(session, sweep)
-        assert sweep.mlflow_run_id is not None
-        assert sweep.finished_at is not None
-        self._tracker.end_summary(
-            sweep.mlflow_run_id,
-            _STATUS[sweep.state],
-            at_ms=round(sweep.finished_at.timestamp() * 1000),
-            metrics=metrics,
-            tags=tags,
-            files=files,
-        )
-        with self._store.write() as session:
-            session.get_one(Sweep, sweep_id).to_track = False
+            assert sweep.mlflow_run_id is not None
+            assert sweep.finished_at is not None
+            at_ms = round(sweep.finished_at.timestamp() * 1000)
+            self._tracker.end_summary(
+                sweep.mlflow_run_id, _STATUS[sweep.state], at_ms=at_ms, metrics=metrics, tags=tags, files=files
+            )
+            with self._store.write() as session:
+                session.get_one(Sweep, sweep_id).to_track = False
 
-    def _abandoned(self, session: Session) -> dict[tuple[int, str], dict[int, str]]:
-        """Ended runs that MLflow may still show as running, by sweep and experiment: their ids and states."""
+    def _close_runs(self, experiment_id: str, states: Mapping[int, str]) -> None:
+        still_open = self._tracker.open_runs(experiment_id)
+        for run_id, state in states.items():
+            for mlflow_run_id in still_open.get(run_id, []):
+                self._tracker.end_run(mlflow_run_id, _STATUS[state], state)
+        with self._store.write() as session:
+            session.execute(update(Run).where(Run.id.in_(states)).values(to_track=False))
+
+    def _abandoned(self, session: Session) -> dict[str, dict[int, str]]:
+        """Ended runs that MLflow may still show as running: their ids and states, by experiment."""
         now = clock.now(session)
         gone = or_(
             Run.worker_id.is_(None),
@@ -122,16 +120,16 @@ class Mirror:
             Run.ended_at < now - _FORGOTTEN,
         )
         rows = session.execute(
-            select(Run.id, Run.state, Sweep.id, Sweep.mlflow_experiment_id)
+            select(Run.id, Run.state, Sweep.mlflow_experiment_id)
             .join(Sweep, Run.sweep_id == Sweep.id)
             .outerjoin(Worker, Run.worker_id == Worker.id)
             .where(Run.to_track, gone, Sweep.mlflow_experiment_id.is_not(None))
             .order_by(Run.ended_at)
             .limit(_BATCH)
         )
-        found: dict[tuple[int, str], dict[int, str]] = {}
-        for run_id, state, sweep_id, experiment_id in rows:
-            found.setdefault((sweep_id, str(experiment_id)), {})[run_id] = state
+        found: dict[str, dict[int, str]] = {}
+        for run_id, state, experiment_id in rows:
+            found.setdefault(str(experiment_id), {})[run_id] = state
         return found
 
     def steps(self) -> dict[str, Callable[[], None]]:
@@ -145,9 +143,9 @@ class Mirror:
 
 def _outcome(session: Session, sweep: Sweep) -> tuple[dict[str, float], dict[str, str], dict[str, str]]:
     """A sweep's end as metrics, tags and files of its summary run."""
-    progress = sweeps.progress(session, [sweep])[sweep.id]
-    metrics: dict[str, float] = {f"runs_{state}": count for state, count in progress.runs.items() if count}
-    metrics |= {"trials_done": progress.trials_done, "updates_done": progress.updates_done}
+    counted = progress.of_sweeps(session, [sweep])[sweep.id]
+    metrics: dict[str, float] = {f"runs_{state}": count for state, count in counted.runs.items() if count}
+    metrics |= {"trials_done": counted.trials_done, "updates_done": counted.updates_done}
     tags = {"rampline.outcome": sweep.state}
     try:
         winner = best.best(session, sweep, None)

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Mapping
 
 from service.domain import access
-from service.sampling import Sampling
 from service.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -86,9 +85,3 @@ class TokenUse:
             with self._store.write() as session:
                 for token_id in sorted(used):
                     access.mark_used(session, token_id)
-
-
-def tell_all(sampling: Sampling) -> None:
-    """Tell Optuna every result that it has not been told."""
-    for sweep_id in sampling.untold():
-        sampling.tell(sweep_id)

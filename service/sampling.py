@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import queue, sweeps
 from service.domain.space import SearchSpace
+from service.patience import Patience
 from service.store import clock
 from service.store.engine import Store
 from service.store.tables import Run, Sweep, Team, Trial, ValPoint, in_state
@@ -34,6 +35,7 @@ class Sampling:
     def __init__(self, store: Store, studies: Studies) -> None:
         self._store = store
         self._studies = studies
+        self._patience = Patience()
 
     def top_up(self, request: Claim) -> None:
         """Ask for as many trials as a claim lacks, from the sweeps whose turn it is."""
@@ -68,6 +70,10 @@ class Sampling:
         """Tell the study every result that it has not been told; returns how many."""
         with self._store.exclusive(f"sweep {sweep_id}"):
             return self._tell(sweep_id)
+
+    def tell_all(self) -> None:
+        """Tell every study every result that it has not been told."""
+        self._patience.each(self.untold(), self.tell)
 
     def untold(self) -> list[int]:
         """The sweeps that have results to tell."""

@@ -1,14 +1,18 @@
 """The server process: database upgraded, first tokens known, port bound, and only then ready."""
 
+import contextlib
 import errno
+import fcntl
 import logging
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.app import create_app
@@ -33,7 +37,7 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     prepare(settings)
-    with _bind(settings.host, settings.port) as listener:
+    with _alone(settings), _bind(settings.host, settings.port) as listener:
         app = create_app(settings)
         if on_bound is not None:
             on_bound(f"http://{settings.host}:{listener.getsockname()[1]}")
@@ -45,7 +49,9 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
             timeout_graceful_shutdown=_GRACE_SECONDS,
             server_header=False,
         )
-        _Server(config, app.state.parts).run(sockets=[listener])
+        server = _Server(config, app.state.parts)
+        with contextlib.suppress(_SignalledError), _signals_raise():
+            server.run(sockets=[listener])
 
 
 def prepare(settings: Settings) -> None:
@@ -83,6 +89,28 @@ def prepare(settings: Settings) -> None:
         store.close()
 
 
+class _SignalledError(BaseException):
+    pass
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let SIGTERM and SIGINT raise an exception.
+
+    Uvicorn raises the signal that ended it once more when it has ended; without this, that would kill the process.
+    """
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        raise _SignalledError
+
+    earlier = {name: signal.signal(name, handle) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for name, handler in earlier.items():
+            signal.signal(name, handler)
+
+
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
         super().__init__(config)
@@ -92,6 +120,24 @@ class _Server(uvicorn.Server):
         """Answer waiting claims first: they would hold up the end for as long as they wait."""
         self._parts.dispatcher.close()
         super().handle_exit(sig, frame)
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Refuse to be the second process on one SQLite database: what they keep in memory would disagree."""
+    url = make_url(settings.database)
+    if url.get_backend_name() != "sqlite" or url.database is None:
+        yield
+        return
+    with Path(f"{url.database}.serve-lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartupError(
+                f"another service uses {url.database}; stop it, or set RAMPLINE_DATABASE_URL to a PostgreSQL database, "
+                "which several can share"
+            ) from error
+        yield
 
 
 def _bind(host: str, port: int) -> socket.socket:

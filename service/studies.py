@@ -5,10 +5,12 @@ can be repeated: what was told stays told, and a trial that was asked for and th
 number. Callers hold the sweep's lock, so that numbers are given out one by one.
 """
 
-import random
+import threading
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import cast
 
 import optuna
@@ -27,6 +29,8 @@ from sqlalchemy import create_engine, make_url, text
 from service.domain.space import SCHEDULE, Axis, Point, Scalar, SearchSpace
 
 POSTGRES_SCHEMA = "optuna"
+# A cached study holds its trials in memory; the least recently used one is read again when it is needed.
+MAX_CACHED = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +51,8 @@ class Studies:
         parsed = make_url(url)
         options = {"timeout": 30} if parsed.get_backend_name() == "sqlite" else {}
         self._storage = RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True, "connect_args": options})
-        self._studies: dict[str, optuna.Study] = {}
-        self._learning: set[str] = set()
+        self._studies: OrderedDict[str, optuna.Study] = OrderedDict()
+        self._lock = threading.Lock()
 
     def propose(self, name: str, space: SearchSpace, *, known: int, count: int) -> list[tuple[int, Point]]:
         """Ask for `count` trials, numbered from `known` on.
@@ -59,7 +63,7 @@ class Studies:
         study = self._study(name, space)
         proposals = []
         for number in range(known, known + count):
-            study.sampler = self._sampler(study, space, number)
+            study.sampler = _sampler(study, space, number)
             trial_id = self._trial_id(name, number)
             trial = optuna.trial.Trial(study, trial_id) if trial_id is not None else study.ask()
             assert trial.number == number, f"study {name} has trials that this service did not ask for"
@@ -106,13 +110,20 @@ class Studies:
         self._storage.engine.dispose()
 
     def _study(self, name: str, space: SearchSpace | None = None) -> optuna.Study:
-        if name not in self._studies:
-            self._studies[name] = optuna.create_study(
-                storage=self._storage, study_name=name, direction="minimize", load_if_exists=True
-            )
-            if space is not None:
-                self._studies[name].set_user_attr("metric", space.spec.objective.metric)
-        return self._studies[name]
+        with self._lock:
+            if name in self._studies:
+                self._studies.move_to_end(name)
+                return self._studies[name]
+        study = optuna.create_study(
+            storage=self._storage, study_name=name, direction="minimize", load_if_exists=True, sampler=RandomSampler()
+        )
+        if space is not None:
+            study.set_user_attr("metric", space.spec.objective.metric)
+        with self._lock:
+            self._studies[name] = study
+            if len(self._studies) > MAX_CACHED:
+                self._studies.popitem(last=False)
+        return study
 
     def _study_id(self, name: str) -> int:
         return self._storage.get_study_id_from_name(name)
@@ -123,19 +134,19 @@ class Studies:
         except KeyError:
             return None
 
-    def _sampler(self, study: optuna.Study, space: SearchSpace, number: int) -> BaseSampler:
-        """The sampler for one trial. Its seed follows from the trial's number: a restart repeats no configuration."""
-        sampler = space.spec.sampler
-        seed = random.Random(f"{sampler.seed} {number}").getrandbits(32)  # noqa: S311 - a sampler's seed, no secret
-        if sampler.type == "random":
-            return RandomSampler(seed=seed)
-        if study.study_name in self._learning:
-            return study.sampler
-        self._learning.add(study.study_name)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            # group: families have axes of their own, so the space is conditional.
-            return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+def _sampler(study: optuna.Study, space: SearchSpace, number: int) -> BaseSampler:
+    """The sampler for one trial. Its seed follows from the trial's number: a restart repeats no configuration."""
+    sampler = space.spec.sampler
+    seed = int.from_bytes(sha256(f"{sampler.seed} {number}".encode()).digest()[:4])
+    if sampler.type == "random":
+        return RandomSampler(seed=seed)
+    if isinstance(study.sampler, TPESampler):
+        return study.sampler
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        # group: families have axes of their own, so the space is conditional.
+        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
 
 def _suggest(trial: optuna.Trial, space: SearchSpace) -> Point:

@@ -32,6 +32,8 @@ class Tracker:
         """The id of the experiment of this name, made if it is new."""
         found = self._client.get_experiment_by_name(name)
         if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self._client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         try:
             return str(self._client.create_experiment(name, tags=dict(tags)))

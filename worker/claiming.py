@@ -73,7 +73,8 @@ class Claimer:
             granted = self._link.claim(Claim(worker_id=self._worker_id, lanes=lanes, shape=shape, wait_seconds=wait))
             self._backoff.reset()
         except UnreachableError as error:
-            log.warning("cannot claim: %s; trying again", error)
+            if not self._stopped:
+                log.warning("cannot claim: %s; trying again", error)
             self._pause(self._backoff.wait())
             return
         except RefusedError as error:

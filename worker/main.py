@@ -11,6 +11,7 @@ from service.wire.protocol import Hello, Welcome
 from worker.bell import Bell
 from worker.claiming import Claimer
 from worker.corpora import Corpora
+from worker.lanes.memory import keep_freed_memory
 from worker.link import Backoff, Link, RefusedError, UnreachableError
 from worker.loop import Loop
 from worker.reporting import Reporter
@@ -40,6 +41,7 @@ def run(settings: WorkerSettings) -> None:
     device = find_device(settings.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
+        keep_freed_memory()
     try:
         token = settings.token()
     except ValueError as error:

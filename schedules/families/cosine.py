@@ -17,6 +17,12 @@ class Cosine(Annealed):
     Source: Loshchilov & Hutter 2017, SGDR, equation 5, without restarts.
     Used by: GPT-3, Llama, Chinchilla (F = P / 10), nanoGPT, timm's recipes.
     Choose it: as the well-tried default of language-model training with a known length.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 100, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "cosine", **run, "final_lr": 3e-4})
+    >>> schedule.lr(100), schedule.lr(1000)
+    (0.003, 0.0003)
     """
 
     type: ClassVar[str] = "cosine"

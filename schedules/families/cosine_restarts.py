@@ -18,6 +18,12 @@ class CosineRestarts(Annealed):
     Source: Loshchilov & Hutter 2017, SGDR, with cycles of one length.
     Used by: transformers' ``get_cosine_with_hard_restarts_schedule_with_warmup``.
     Choose it: for snapshots at the end of each cycle; for one final model a single decay is better.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 100, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "cosine_restarts", **run, "cycles": 3})
+    >>> schedule.lr(400), schedule.lr(1000)
+    (0.003, 0.0)
     """
 
     type: ClassVar[str] = "cosine_restarts"

@@ -20,6 +20,12 @@ class Exponential(Decaying):
     Source: torch's ``ExponentialLR`` with gamma = exp(-k), and the floor of hand-written loops.
     Used by: small-scale and reinforcement-learning recipes.
     Choose it: when each update should shrink the rate alike; otherwise linear or cosine anneal more reliably.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 100, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "exponential", **run, "final_lr": 3e-5})
+    >>> schedule.lr(100), schedule.lr(1000)
+    (0.003, 3e-05)
     """
 
     type: ClassVar[str] = "exponential"

@@ -21,6 +21,12 @@ class InverseSqrt(Decaying):
     Source: fairseq's ``inverse_sqrt``; Raffel et al. 2020 (T5); Zhai et al. 2022 for the timescale.
     Used by: fairseq's translation recipes, T5, ViT scaling studies.
     Choose it: when the length of the run is not known beforehand; anneal at the end by other means.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 100, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "inverse_sqrt", **run})
+    >>> schedule.lr(100), schedule.lr(400)
+    (0.003, 0.0015)
     """
 
     type: ClassVar[str] = "inverse_sqrt"

@@ -19,6 +19,11 @@ class Noam(Schedule):
     Source: Vaswani et al. 2017, Attention Is All You Need, section 5.3.
     Used by: the original Transformer (W = 4000, d_model = 512), the Annotated Transformer, OpenNMT, ESPnet.
     Choose it: to reproduce the paper, or for training without a known end; it never reaches zero.
+
+    >>> from schedules import build
+    >>> schedule = build({"type": "noam", "total_steps": 1000, "warmup_steps": 100, "d_model": 512})
+    >>> schedule.peak().step, round(schedule.peak().lr, 6)
+    (100, 0.004419)
     """
 
     type: ClassVar[str] = "noam"

@@ -24,6 +24,12 @@ class OneCycle(Schedule):
     Source: Smith & Topin 2018, Super-Convergence; torch's ``OneCycleLR``.
     Used by: fastai, short image-classification runs.
     Choose it: for short budgets at a high peak; ``warmup_steps`` names the update of the peak, as elsewhere.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 300, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "one_cycle", **run, "div_factor": 30.0})
+    >>> schedule.peak()
+    Peak(step=300, lr=0.003)
     """
 
     type: ClassVar[str] = "one_cycle"
@@ -72,7 +78,7 @@ class OneCycle(Schedule):
             begin, end = begins[phase], begins[phase + 1]
             inside = np.flatnonzero(t <= end) if phase == 0 else np.flatnonzero((t > begin) & (t <= end))
             rates[inside] = self._between(levels[phase], levels[phase + 1], (t[inside] - begin) / (end - begin))
-        return rates
+        return np.minimum(rates, self.peak_lr)
 
     def _between(self, start: float, end: float, z: F64) -> F64:
         if self.anneal == "linear":

@@ -15,6 +15,12 @@ class Rex(Annealed):
     Source: Chen, Wolfe & Kyrillidis 2022, REX: Revisiting Budgeted Training with an Improved Schedule.
     Used by: budgeted training recipes in vision and language.
     Choose it: for low budgets, where linear decay gives up the high rate too soon.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 100, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "rex", **run})
+    >>> schedule.lr(550), schedule.lr(1000)
+    (0.002, 0.0)
     """
 
     type: ClassVar[str] = "rex"

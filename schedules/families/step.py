@@ -20,6 +20,12 @@ class Step(Warmed):
     Source: torch's ``MultiStepLR``; He et al. 2016 for its use.
     Used by: ResNet recipes, DeepSeek LLM (two milestones at 80% and 90% of the run).
     Choose it: to continue one long run from several cut points.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 100, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "step", **run, "milestones": [800, 900], "gamma": 0.5})
+    >>> schedule.lr(799), schedule.lr(800), schedule.lr(900)
+    (0.003, 0.0015, 0.00075)
     """
 
     type: ClassVar[str] = "step"

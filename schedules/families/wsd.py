@@ -24,6 +24,12 @@ class Wsd(Decaying):
     Fixed Training Durations; the exponential that ends exactly at F is Megatron-LM's.
     Used by: MiniCPM, SmolLM, DeepSeek-V3 in its outline.
     Choose it: when several lengths are wanted from one trunk, or the length is open; cool down over 10 to 20%.
+
+    >>> from schedules import build
+    >>> run = {"total_steps": 1000, "warmup_steps": 100, "peak_lr": 3e-3}
+    >>> schedule = build({"type": "wsd", **run, "decay_fraction": 0.2})
+    >>> schedule.lr(800), schedule.lr(850), schedule.lr(1000)
+    (0.003, 0.0015, 0.0)
     """
 
     type: ClassVar[str] = "wsd"

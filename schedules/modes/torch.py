@@ -81,7 +81,7 @@ def step(s: "Step", t: F64) -> F64:
 
 
 def one_cycle(s: "OneCycle", t: F64) -> F64:
-    """OneCycleLR, of which the native family is an exact copy."""
+    """OneCycleLR, whose convention is the native one."""
     rates: F64 = s.native_rates(t + 1)
     return rates
 

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 
 from service.api import corpora, errors, health, leases, schedules, sweeps, workers
 from service.api.dependencies import Parts
@@ -14,7 +16,7 @@ from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
 from service.errors import ForbiddenError, InvalidError, UnauthorizedError
 from service.mirror import Mirror
-from service.reconcile import Reconciler, TokenUse, tell_all
+from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
 from service.settings import Settings
 from service.store.engine import Store
@@ -23,7 +25,6 @@ from service.wire.problem import Problem
 
 # Claims wait at the server, each in a thread of its own.
 THREADS = 256
-VERSION = "0.1.0"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,9 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         parts.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its page loads nothing from other hosts
         title="Rampline",
-        version=VERSION,
+        version=version("rampline"),
         summary="Sweeps over learning-rate schedules of transformers.",
         lifespan=lifespan,
         docs_url="/docs",
@@ -71,7 +72,7 @@ def _parts(settings: Settings) -> Parts:
         studies = Studies(settings.optuna)
     sampling = Sampling(store, studies)
     token_use = TokenUse(store)
-    steps = {"telling Optuna results": lambda: tell_all(sampling), "noting the use of tokens": token_use.write}
+    steps = {"telling Optuna results": sampling.tell_all, "noting the use of tokens": token_use.write}
     if settings.mlflow_url is not None:
         steps |= Mirror(store, settings.mlflow_url, settings.lease_seconds).steps()
     return Parts(

@@ -33,7 +33,7 @@ def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
 def release(request: Release, service: Service, _worker: WorkerCaller) -> None:
     """Queue runs again at once, so that nobody has to wait for their leases to expire."""
     with service.store.write() as session:
-        queue.release(session, request.worker_id, request.runs)
         if request.leaving:
             workers.leave(session, request.worker_id)
+        queue.release(session, request.worker_id, request.runs)
     service.dispatcher.wake()

@@ -48,6 +48,14 @@ _REMEDIES = {
     "less_than_equal": "give a number <= {le}",
     "literal_error": "give {expected}",
 }
+# Types that people mostly write in a shorter form than pydantic would ask for.
+_SHORT_FORMS = {
+    "Dimension": (
+        "it is neither a number, a list nor a range",
+        "give a number, a list, or {low, high, log} (in YAML, 3.0e-4: 3e-4 without a dot is read as text)",
+    ),
+    "Horizons": ("it is neither a number nor a list", "give a number of updates, or a list of several"),
+}
 
 
 def field_problems(errors: Iterable[Mapping[str, Any]]) -> list[FieldProblem]:
@@ -55,7 +63,10 @@ def field_problems(errors: Iterable[Mapping[str, Any]]) -> list[FieldProblem]:
     found: dict[str, FieldProblem] = {}
     for error in errors:
         problem = _field_problem(error)
-        found.setdefault(problem.field, problem)
+        first = found.setdefault(problem.field, problem)
+        if first.remedy != problem.remedy:  # the members of a union each say what they would take
+            joined = f"{first.remedy} or {problem.remedy.removeprefix('give ')}"
+            found[problem.field] = first.model_copy(update={"remedy": joined})
     return list(found.values())
 
 
@@ -67,6 +78,9 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
         return FieldProblem(field=field, problem=context["problem"], remedy=context["remedy"])
     if kind == "extra_forbidden":
         return FieldProblem(field=field, problem="there is no such field", remedy=closest(path[-1], _siblings(path)))
+    for name, (problem, remedy) in _SHORT_FORMS.items():
+        if kind == "model_type" and context["class_name"].startswith(name):
+            return FieldProblem(field=field, problem=problem, remedy=remedy)
     problem = "it is missing" if kind == "missing" else _lower(error["msg"])
     return FieldProblem(field=field, problem=problem, remedy=_REMEDIES.get(kind, "see /docs").format(**context))
 

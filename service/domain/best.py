@@ -36,14 +36,15 @@ def best(session: Session, sweep: Sweep, mlflow_url: str | None) -> Best:
 def code(schedule: Mapping[str, Any], optimizer: Mapping[str, Any]) -> str:
     """A training loop with this optimizer and schedule, for a `model` and a `batches` that the reader brings."""
     name = {"adam": "Adam", "adamw": "AdamW"}[optimizer["type"]]
-    settings = [f"lr=1.0, betas={tuple(optimizer['betas'])}, eps={optimizer['eps']!r}"]
-    lines = ["import torch", "from schedules import build, scheduler", ""]
-    parameters = "model.parameters()"
-    if optimizer["weight_decay"]:
-        parameters = "param_groups(model, weight_decay=" + repr(optimizer["weight_decay"]) + ")"
-        lines[1] = "from schedules import build, param_groups, scheduler"
-    lines += [
-        f"optimizer = torch.optim.{name}({parameters}, {', '.join(settings)})",
+    decay = optimizer["weight_decay"]
+    imports = "build, param_groups, scheduler" if decay else "build, scheduler"
+    parameters = f"param_groups(model, weight_decay={decay!r})" if decay else "model.parameters()"
+    settings = f"lr=1.0, betas={tuple(optimizer['betas'])}, eps={optimizer['eps']!r}"
+    lines = [
+        "import torch",
+        f"from schedules import {imports}",
+        "",
+        f"optimizer = torch.optim.{name}({parameters}, {settings}{'' if decay else ', weight_decay=0.0'})",
         f"schedule = build({dict(schedule)!r})",
         "rates = scheduler(optimizer, schedule)",
         "",

@@ -8,6 +8,7 @@ import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from pydoc_data import topics
@@ -35,7 +36,7 @@ class Text:
     name: str
     content: bytes
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The sha256 of the bytes, in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()

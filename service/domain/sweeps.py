@@ -1,21 +1,21 @@
 """Sweeps: submitted, listed, looked at, cancelled."""
 
 from collections.abc import Sequence
-from typing import Any, cast, get_args
+from typing import Any
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy import exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora
+from service.domain import corpora, progress
 from service.domain.access import Principal
 from service.domain.corpora import Text
 from service.domain.plan import Plan
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.store import clock
-from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Attempt, Event, Run, Sweep, Team, Trial, User
+from service.store.tables import ENDED_SWEEP_STATES, Attempt, Event, Run, Sweep, Team, Trial, User
 from service.wire.sweep import SweepSpec
-from service.wire.views import Finding, Progress, RunState, SweepPage, SweepView
+from service.wire.views import Finding, SweepPage, SweepView
 
 # Rows of one INSERT; SQLite takes at most 32,766 variables.
 _CHUNK = 1000
@@ -146,6 +146,8 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     waiting = update(Trial).where(Trial.sweep_id == sweep_id, Trial.state == "queued")
     session.execute(waiting.values(state="cancelled", to_tell=begun), execution_options=_UNSYNCHRONISED)
     leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
+    # In the order in which reports lock them, so that neither waits for the other for ever.
+    session.scalars(leased.order_by(Run.id).with_for_update()).all()
     attempts = update(Attempt).where(Attempt.run_id.in_(leased), Attempt.ended_at.is_(None))
     session.execute(attempts.values(ended_at=now, outcome="cancelled"), execution_options=_UNSYNCHRONISED)
     unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
@@ -188,7 +190,7 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
             .where(Sweep.id.in_(ids))
         )
     }
-    counted = progress(session, sweeps)
+    counted = progress.of_sweeps(session, sweeps)
     return [
         SweepView(
             id=sweep.id,
@@ -213,46 +215,6 @@ def experiment_url(mlflow_url: str | None, experiment_id: str | None) -> str | N
     if mlflow_url is None or experiment_id is None:
         return None
     return f"{mlflow_url.rstrip('/')}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART"
-
-
-def progress(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
-    """How far sweeps are, by their ids."""
-    ids = [sweep.id for sweep in sweeps]
-    runs: dict[int, dict[RunState, int]] = {sweep_id: dict.fromkeys(get_args(RunState), 0) for sweep_id in ids}
-    updates = dict.fromkeys(ids, 0)
-    by_state = select(Run.sweep_id, Run.state, func.count(), func.sum(Run.step)).where(Run.sweep_id.in_(ids))
-    for sweep_id, state, count, steps in session.execute(by_state.group_by(Run.sweep_id, Run.state)):
-        runs[sweep_id][cast("RunState", state)] = count
-        updates[sweep_id] += int(steps)
-    ended = select(Trial.sweep_id, func.count().label("trials")).where(
-        Trial.sweep_id.in_(ids), Trial.state.in_(ENDED_RUN_STATES)
-    )
-    done: dict[int, int] = {row.sweep_id: row.trials for row in session.execute(ended.group_by(Trial.sweep_id))}
-    best = {sweep_id: best_of(session, sweep_id) for sweep_id in ids}
-    return {
-        sweep.id: Progress(
-            trials_done=done.get(sweep.id, 0),
-            trials_total=sweep.trials_total,
-            runs=runs[sweep.id],
-            lanes_in_use=runs[sweep.id]["running"],
-            updates_done=updates[sweep.id],
-            updates_total=sweep.updates_total,
-            best_value=best[sweep.id][1],
-            best_trial=best[sweep.id][0],
-        )
-        for sweep in sweeps
-    }
-
-
-def best_of(session: Session, sweep_id: int) -> tuple[int | None, float | None]:
-    """The number and value of a sweep's best trial: the smallest value, and of equal ones the first trial."""
-    row = session.execute(
-        select(Trial.number, Trial.value)
-        .where(Trial.sweep_id == sweep_id, Trial.value.is_not(None), Trial.state == "completed")
-        .order_by(Trial.value, Trial.number)
-        .limit(1)
-    ).one_or_none()
-    return (row.number, row.value) if row else (None, None)
 
 
 def demand_member(principal: Principal) -> None:

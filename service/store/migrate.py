@@ -7,12 +7,13 @@ own; ours is named `rampline_alembic_version`, so that even a shared schema woul
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect, make_url, text
+from sqlalchemy import Connection, Engine, column, inspect, make_url, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import StartupError
@@ -48,8 +49,13 @@ def is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
         if not inspect(connection).has_table(VERSION_TABLE):
             return False
-        version = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - a constant
-    return bool(version == ScriptDirectory.from_config(config()).get_current_head())
+        version = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+    return bool(version == _newest())
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(config()).get_current_head()
 
 
 def config() -> Config:

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy models. `migrations/` makes them; a test holds that both say the same."""
 
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from sqlalchemy import (
     JSON,
@@ -72,7 +72,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this plain dictionary
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: Instant(),
         dict[str, Any]: Json,
         list[dict[str, Any]]: Json,

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 from typing import Any
 
@@ -193,6 +194,12 @@ def test_replicates_are_paired_across_trials_and_differ_within(trials: list[Tria
         assert trial.spread > 0
 
 
-def test_the_pages_for_people_answer(up: Up) -> None:
-    assert "Rampline" in httpx.get(f"http://127.0.0.1:{up.port}/docs").raise_for_status().text
+def test_the_pages_for_people_answer_and_load_nothing_from_elsewhere(up: Up) -> None:
+    url = f"http://127.0.0.1:{up.port}"
+    page = httpx.get(f"{url}/docs").raise_for_status().text
+    assert "Rampline" in page
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    assert all(httpx.get(f"{url}{source}").is_success for source in sources if source.startswith("/"))
+    assert not [source for source in sources if not source.startswith("/")]
     assert "MLflow" in httpx.get(up.mlflow_url).raise_for_status().text

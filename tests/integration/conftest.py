@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from service.settings import Settings
@@ -15,7 +16,16 @@ from tests.integration.harness import Harness
 from tests.integration.serving import Serving, running
 from tests.postgres import Postgres
 
-TEMPLATE = "rampline_template"
+
+def empty(url: str) -> None:
+    """Remove all rows but those that say which version the tables have; much faster than a new database."""
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname IN ('rampline', 'optuna') AND tablename !~ 'version'"
+        ).fetchall()
+        connection.execute("SET lock_timeout = '10s'")
+        connection.execute(f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY CASCADE".encode())
 
 
 @dataclass(frozen=True)
@@ -37,13 +47,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres) -> str:
-    """The name of a migrated database with an empty Optuna storage."""
-    postgres.execute(f"CREATE DATABASE {TEMPLATE}")
-    settings = Settings(database_url=postgres.url(TEMPLATE))
+def postgres_url(postgres: Postgres) -> str:
+    """The address of a migrated database with an empty Optuna storage, which tests share one after another."""
+    settings = Settings(database_url=postgres.fresh())
     migrate.upgrade(settings.database)
     Studies(settings.optuna).close()
-    return TEMPLATE
+    return settings.database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -63,10 +72,9 @@ def database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
         settings = Settings(data_dir=tmp_path)
         yield Database(settings.database, settings.optuna)
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
-    url = postgres.fresh(request.getfixturevalue("postgres_template"))
+    url: str = request.getfixturevalue("postgres_url")
     yield Database(url, Settings(database_url=url).optuna)
-    postgres.drop(url)
+    empty(url)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ TOKENS = {name: f"{name}-{'x' * 40}" for name in ("admin", "member", "viewer", "
 
 @dataclass(frozen=True)
 class Serving:
-    """A running server, and clients of every role; `stranger` is a member of another team."""
+    """A running server, and clients of every role, made when first used; `stranger` is a member of another team."""
 
     url: str
     app: FastAPI
-    clients: dict[str, Client]
+    _stack: ExitStack
+    _clients: dict[str, Client] = field(default_factory=dict)
+    _https: dict[str | None, httpx.Client] = field(default_factory=dict)
 
     @property
     def parts(self) -> Parts:
@@ -41,12 +43,17 @@ class Serving:
 
     def __getitem__(self, name: str) -> Client:
         """The client of one role."""
-        return self.clients[name]
+        if name not in self._clients:
+            self._clients[name] = self._stack.enter_context(Client(self.url, TOKENS[name]))
+        return self._clients[name]
 
     def http(self, name: str | None = "member") -> httpx.Client:
         """A plain HTTP client, for requests that the typed one cannot make."""
-        headers = {"Authorization": f"Bearer {TOKENS[name]}"} if name else {}
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+        if name not in self._https:
+            headers = {"Authorization": f"Bearer {TOKENS[name]}"} if name else {}
+            opened = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+            self._https[name] = self._stack.enter_context(opened)
+        return self._https[name]
 
     def train(self, *, lanes: int = 4) -> int:
         """Play a worker until the queue is empty; returns how many runs it finished."""
@@ -76,9 +83,8 @@ def running(database_url: str, optuna_url: str, directory: Path, **settings: Any
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        clients = {name: stack.enter_context(Client(url, token)) for name, token in TOKENS.items()}
         try:
-            yield Serving(url, app, clients)
+            yield Serving(url, app, stack)
         finally:
             app.state.parts.dispatcher.close()
             server.should_exit = True

@@ -61,8 +61,7 @@ def test_every_error_is_a_problem_document(serving: Serving) -> None:
     for name, (method, path, options, status, code) in PROBLEMS.items():
         # httpx sends an iterator in chunks, without a Content-Length.
         chunks = {"content": iter(options["content"])} if isinstance(options.get("content"), list) else {}
-        with serving.http("admin") as http:
-            response = http.request(method, path, **options | chunks)
+        response = serving.http("admin").request(method, path, **options | chunks)
         assert (response.status_code, response.headers["content-type"]) == (status, MEDIA_TYPE), name
         problem = Problem.model_validate_json(response.content)
         assert (problem.status, problem.code, problem.type) == (status, code, f"urn:rampline:problem:{code}"), name
@@ -80,15 +79,13 @@ def test_every_route_is_closed_to_roles_that_may_not_use_it(serving: Serving) ->
     for route, role in ROLES.items():
         method, path = route.format(sweep_id=1, number=0, digest="0" * 64).split()
         body = {"x": 1} if method == "POST" else None
-        with serving.http(None) as http:
-            statuses = [
-                http.request(method, path, headers=headers).status_code
-                for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {TOKENS['admin']}"})
-            ]
+        statuses = [
+            serving.http(None).request(method, path, headers=headers).status_code
+            for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {TOKENS['admin']}"})
+        ]
         assert statuses == ([401] * 3 if role else [200] * 3), route
         for name, granted in GRANTS.items():
-            with serving.http(name) as http:
-                status = http.request(method, path, json=body).status_code
+            status = serving.http(name).request(method, path, json=body).status_code
             assert (status == 403) == (role is not None and role not in granted), f"{name} got {status} from {route}"
 
 
@@ -100,8 +97,7 @@ def test_revoked_and_expired_tokens_are_refused(serving: Serving) -> None:
     ):
         with serving.parts.store.write() as session:
             session.execute(update(Token).where(Token.digest == digest_of(TOKENS[name])).values(values))
-        with serving.http(name) as http:
-            response = http.get("/sweeps")
+        response = serving.http(name).get("/sweeps")
         assert response.status_code == 401
         assert words in response.json()["detail"]
 

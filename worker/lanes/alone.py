@@ -1,6 +1,6 @@
 """A run trained alone: the plain twin with torch's own optimizer, clipping and scheduler.
 
-Tensor names: B batch, S = context + 1 bytes of a window.
+Tensor names: U updates, B batch, S = context + 1 bytes of a window.
 """
 
 import numpy as np
@@ -14,8 +14,38 @@ from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
 
 
+class Alone:
+    """One run on the CPU, as anybody would write it in PyTorch."""
+
+    def __init__(self, shape: Shape, plan: Plan) -> None:
+        self.plan = plan
+        self.model = Transformer(shape, plan.seed)
+        self.optimizer = optimizer_of(self.model, plan)
+        self.rates = scheduler(self.optimizer, plan.schedule)
+        self.update = 0
+
+    def advance(self, updates: int) -> StepLog:
+        """Train ``updates`` updates further and return what was done."""
+        plan, first = self.plan, self.update + 1
+        assert first + updates - 1 <= plan.total_steps
+        windows_UBS = plan.corpus.batches(plan.data_seed, first, updates, self.model.shape.batch_size)
+        lr, train_loss, grad_norm = np.empty(updates), np.empty(updates, np.float32), np.empty(updates, np.float32)
+        for u, windows_BS in enumerate(torch.from_numpy(windows_UBS)):
+            self.optimizer.zero_grad()
+            loss = self.model.loss(windows_BS.long())
+            torch.autograd.backward(loss)
+            limit = float("inf") if plan.grad_clip is None else plan.grad_clip
+            grad_norm[u] = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+            train_loss[u] = loss.item()
+            lr[u] = self.optimizer.param_groups[0]["lr"]
+            self.optimizer.step()
+            self.rates.step()
+        self.update += updates
+        return StepLog(first_update=first, lr=lr, train_loss=train_loss, grad_norm=grad_norm)
+
+
 def optimizer_of(model: Transformer, plan: Plan) -> torch.optim.Optimizer:
-    """Return torch's Adam or AdamW for the plan, with weight decay on the matrices only; the rate is left to set."""
+    """Return torch's Adam or AdamW for the plan, with weight decay on the matrices only; a scheduler sets the rate."""
     matrices = set(decayed(model))
     groups = [
         {"params": [p for name, p in model.named_parameters() if name in matrices], "weight_decay": plan.weight_decay},
@@ -23,29 +53,3 @@ def optimizer_of(model: Transformer, plan: Plan) -> torch.optim.Optimizer:
     ]
     kind = torch.optim.Adam if model.shape.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=1.0, betas=(plan.beta1, plan.beta2), eps=plan.eps)
-
-
-def train(shape: Shape, plan: Plan, *, updates: int | None = None) -> tuple[Transformer, StepLog]:
-    """Train ``plan`` on the CPU for ``updates`` updates (None: all of them); return the model and its log."""
-    updates = plan.total_steps if updates is None else updates
-    model = Transformer(shape, plan.seed)
-    optimizer = optimizer_of(model, plan)
-    rates = scheduler(optimizer, plan.schedule)
-    log = StepLog(
-        first_update=1,
-        lr=np.empty(updates),
-        train_loss=np.empty(updates, dtype=np.float32),
-        grad_norm=np.empty(updates, dtype=np.float32),
-    )
-    windows_UBS = torch.from_numpy(plan.corpus.batches(plan.data_seed, 1, updates, shape.batch_size))
-    for u, windows_BS in enumerate(windows_UBS):
-        optimizer.zero_grad()
-        loss = model.loss(windows_BS.long())
-        torch.autograd.backward(loss)
-        limit = float("inf") if plan.grad_clip is None else plan.grad_clip
-        log.grad_norm[u] = nn.utils.clip_grad_norm_(model.parameters(), limit)
-        log.train_loss[u] = loss.item()
-        log.lr[u] = optimizer.param_groups[0]["lr"]
-        optimizer.step()
-        rates.step()
-    return model, log

@@ -109,11 +109,13 @@ class LaneBatch(Generic[Key]):
     def advance(self, updates: int) -> dict[Key, StepLog]:
         """Train every lane ``updates`` updates further and return what each did.
 
-        No lane may be asked past its own last update. The device is waited for once, at the end. A lane whose
-        loss or gradient norm is not finite stays as it was before that update, now and in later calls, until it
-        is removed; its neighbours do not notice.
+        No lane may be asked past its own last update: remove those that have finished. The device is waited for
+        once, at the end. A lane whose loss or gradient norm is not finite stays as it was before that update, now
+        and in later calls, until it is removed; its neighbours do not notice.
         """
         lanes = self._lanes
+        if not lanes:
+            return {}
         assert updates >= 1
         assert all(lane.remaining >= updates for lane in lanes if lane.diverged_at is None)
         windows_UKBS, table_UCK = self._feed(updates)
@@ -149,6 +151,8 @@ class LaneBatch(Generic[Key]):
 
     def restore(self, key: Key, plan: Plan, state: Mapping[str, Tensor]) -> None:
         """Go on with a run from a ``state``. Raises ValueError for a state of another shape or a longer run."""
+        if "update" not in state:
+            raise ValueError("state: it has no update; give what `state` returned")
         update = int(state["update"])
         if not 0 <= update <= plan.total_steps:
             raise ValueError(f"state: it is at update {update}; this run has {plan.total_steps} updates")

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from worker.lanes.linear import product
+
 
 class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_KMD: Tensor, weight_KVD: Tensor, targets_KM: Tensor) -> Tensor:
         """Return the losses; keep the probabilities for the backward pass."""
-        logits_KMV = torch.bmm(x_KMD, weight_KVD.mT)
+        logits_KMV = product(x_KMD, weight_KVD)
         targets_KM1 = targets_KM[:, :, None]
         deficit_KM1 = logits_KMV.amax(2, keepdim=True) - logits_KMV.gather(2, targets_KM1)
         p_KMV = torch.softmax(logits_KMV, dim=2, out=logits_KMV)
@@ -31,7 +33,7 @@ class _HeadLoss(torch.autograd.Function):
         x_KMD, weight_KVD, p_KMV, targets_KM1 = ctx.saved_tensors
         g_KMV = p_KMV.scatter_add_(2, targets_KM1, p_KMV.new_tensor(-1.0).expand_as(targets_KM1))
         g_KMV.mul_((g_K / p_KMV.shape[1])[:, None, None])
-        return torch.bmm(g_KMV, weight_KVD), torch.bmm(g_KMV.mT, x_KMD), None
+        return product(g_KMV, weight_KVD.mT), product(g_KMV.mT, x_KMD.mT), None
 
 
 _apply: Callable[[Tensor, Tensor, Tensor], Tensor] = _HeadLoss.apply

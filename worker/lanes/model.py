@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from worker.lanes.attention import Heads, narrow_attention
 from worker.lanes.head import head_loss
+from worker.lanes.linear import linear
 from worker.lanes.plain import ACTIVATIONS, sinusoids
 from worker.lanes.shape import Shape
 
@@ -73,7 +74,7 @@ class FusedTransformer:
 
 def _linear(parameters: dict[str, Tensor], name: str, x_KMI: Tensor) -> Tensor:
     weight_KOI, bias_KO = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
-    return torch.baddbmm(bias_KO[:, None], x_KMI, weight_KOI.transpose(1, 2))
+    return linear(x_KMI, weight_KOI, bias_KO)
 
 
 def _norm(parameters: dict[str, Tensor], name: str, x_KMD: Tensor) -> Tensor:

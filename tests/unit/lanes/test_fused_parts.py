@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from worker.lanes.attention import Heads, narrow_attention
 from worker.lanes.head import head_loss
+from worker.lanes.linear import linear
 from worker.lanes.memory import keep_freed_memory
 
 K, B, T, V, H = 3, 2, 5, 11, 2
@@ -53,6 +54,25 @@ def test_the_head_s_loss_is_finite_where_the_target_s_probability_rounds_to_zero
     x_KMD = torch.full((1, 1, 1), 1000.0)
     weight_KVD = torch.tensor([1.0, -1.0])[None, :, None]
     assert head_loss(x_KMD, weight_KVD, torch.ones(1, 1, dtype=torch.int64)).item() == 2000.0
+
+
+@pytest.mark.parametrize("onednn", [False, True])
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_a_linear_map_is_torch_s_by_either_library(onednn: bool, lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.lanes.linear.onednn_is_faster", lambda: onednn)
+    torch.manual_seed(0)
+    x_KMI, weight_KOI, bias_KO, g_KMO = (
+        torch.randn(lanes, *sizes, requires_grad=True) for sizes in ((128, 128), (256, 128), (256,), (128, 256))
+    )
+    y_KMO = linear(x_KMI, weight_KOI, bias_KO)
+    expected_KMO = torch.stack([functional.linear(*lane) for lane in zip(x_KMI, weight_KOI, bias_KO, strict=True)])
+    torch.testing.assert_close(y_KMO, expected_KMO, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        torch.autograd.grad(y_KMO, (x_KMI, weight_KOI, bias_KO), g_KMO),
+        torch.autograd.grad(expected_KMO, (x_KMI, weight_KOI, bias_KO), g_KMO),
+        rtol=1e-5,
+        atol=1e-4,
+    )
 
 
 def test_freed_memory_can_be_kept() -> None:

@@ -11,6 +11,8 @@ from worker.lanes.plain import Transformer
 def test_lanes_are_counted_named_and_freed() -> None:
     batch = LaneBatch[str](shape(), 2)
     assert (batch.free, batch.keys, batch.remaining) == (2, (), 0)
+    assert not batch.advance(1)
+    assert not batch.evaluate([])
     batch.admit("a", plan(0))
     batch.admit("b", plan(1, total_steps=5))
     assert (batch.free, batch.keys, batch.remaining) == (0, ("a", "b"), 5)
@@ -53,6 +55,8 @@ def test_a_state_of_another_shape_or_a_longer_run_is_refused() -> None:
         batch.restore("other", plan(0, total_steps=4), state)
     with pytest.raises(ValueError, match=r"state: .* should be \[48, 16\] for this shape, found \[96, 32\]"):
         LaneBatch[str](shape(), 1).restore("run", plan(0), _state_of_a_wider_model())
+    with pytest.raises(ValueError, match="state: it has no update"):
+        batch.restore("other", plan(0), {})
     del state["m.norm.bias"]
     with pytest.raises(ValueError, match=r"state: norm.bias should be \[16\] for this shape, found nothing"):
         batch.restore("other", plan(0), state)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tests.unit.lanes.lane_examples import plan, shape
-from worker.lanes.alone import optimizer_of, train
+from worker.lanes.alone import Alone, optimizer_of
 from worker.lanes.batch import LaneBatch
 from worker.lanes.layout import Layout
 from worker.lanes.optimizer import RowAdam, coefficients
@@ -27,13 +27,14 @@ def test_lanes_that_differ_in_all_their_numbers_equal_plain_training(norm: str, 
         batch.admit(number, run)
     logs = batch.advance(100)
     for number, run in enumerate(plans):
-        model, expected = train(of, run)
+        alone = Alone(of, run)
+        expected = alone.advance(100)
         np.testing.assert_array_equal(logs[number].lr, expected.lr)
         np.testing.assert_allclose(logs[number].train_loss, expected.train_loss, rtol=0, atol=TOLERANCE)
         np.testing.assert_allclose(logs[number].grad_norm, expected.grad_norm, rtol=1e-3)
         held_out = torch.from_numpy(run.corpus.held_out_windows).long()
         with torch.no_grad():
-            assert batch.evaluate([number])[number] == pytest.approx(model.loss(held_out).item(), abs=TOLERANCE)
+            assert batch.evaluate([number])[number] == pytest.approx(alone.model.loss(held_out).item(), abs=TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_every_option_of_the_model_equals_plain_training(fields: dict[str, objec
     of, run = shape(**fields), plan(1)
     batch = LaneBatch[str](of, 1)
     batch.admit("run", run)
-    _, expected = train(of, run)
+    expected = Alone(of, run).advance(20)
     np.testing.assert_allclose(batch.advance(20)["run"].train_loss, expected.train_loss, rtol=0, atol=TOLERANCE)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.unit.lanes.lane_examples import joined, plan, poisoned, shape
-from worker.lanes.alone import train
+from worker.lanes.alone import Alone
 from worker.lanes.batch import LaneBatch
 
 pytestmark = [
@@ -29,7 +29,7 @@ def test_lanes_equal_plain_training_on_the_cpu(norm: str) -> None:
     second = batch.advance(30)
     assert first[9].diverged_at == 2
     for number, run in plans.items():
-        _, expected = train(of, run)
+        expected = Alone(of, run).advance(50)
         log = joined([first[number], second[number]])
         np.testing.assert_array_equal(log.lr, expected.lr)
         np.testing.assert_allclose(log.train_loss, expected.train_loss, rtol=0, atol=TOLERANCE)

@@ -5,51 +5,62 @@ from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schedules
-from schedules import FAMILIES, Schedule, ScheduleError, build, common_prefix
+from schedules import FAMILIES, Schedule, build, common_prefix
 
 RATES = st.floats(1e-8, 1.0)
 MONOTONE = {"linear", "cosine", "polynomial", "exponential", "step", "wsd", "rex", "inverse_sqrt", "constant"}
 
 
+def _own(draw: st.DrawFn, family: str, total: int, warmup: int, peak: float) -> dict[str, Any]:
+    """Draw the parameters that only this family has."""
+    share = st.floats(0.0, 1.0)
+    strategies: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+        "noam": {"d_model": st.integers(1, 4096), "factor": st.floats(0.01, 10.0)},
+        "cosine_restarts": {"cycles": st.integers(1, 6)},
+        "polynomial": {"power": st.floats(0.1, 5.0)},
+        "exponential": {"decay_rate": share, "floor": share.map(lambda part: peak * part)},
+        "step": {
+            "milestones": st.sets(st.integers(warmup + 1, warmup + total), max_size=4).map(sorted),
+            "gamma": share,
+        },
+        "wsd": {
+            "decay_steps": st.integers(0, total - warmup),
+            "shape": st.sampled_from(["linear", "cosine", "1-sqrt", "exponential"]),
+        },
+        "inverse_sqrt": {"timescale": st.integers(1, 1000), "floor": share.map(lambda part: peak * part)},
+        "one_cycle": {"anneal": st.sampled_from(["cosine", "linear"])},
+    }
+    return {name: draw(strategy) for name, strategy in strategies.get(family, {}).items()}
+
+
 @st.composite
 def built(draw: st.DrawFn) -> Schedule:
     family = draw(st.sampled_from(sorted(FAMILIES)))
-    total = draw(st.integers(2, 300))
-    warmup = draw(st.integers(0, total))
-    values: dict[str, Any] = {"type": family, "total_steps": total, "warmup_steps": warmup, "peak_lr": draw(RATES)}
-    own = {
-        "noam": {"d_model": draw(st.integers(1, 4096)), "factor": draw(st.floats(0.01, 10.0))},
-        "cosine_restarts": {"cycles": draw(st.integers(1, 6))},
-        "polynomial": {"power": draw(st.floats(0.1, 5.0))},
-        "exponential": {
-            "decay_rate": draw(st.floats(0.0, 1.0)),
-            "floor": values["peak_lr"] * draw(st.floats(0.0, 1.0)),
-        },
-        "step": {"milestones": sorted(draw(st.sets(st.integers(1, 400), max_size=4))), "gamma": draw(st.floats(0, 1))},
-        "wsd": {
-            "decay_fraction": draw(st.floats(0.0, 1.0)),
-            "shape": draw(st.sampled_from(["linear", "cosine", "1-sqrt", "exponential"])),
-        },
-        "inverse_sqrt": {"timescale": draw(st.none() | st.integers(1, 1000))},
-        "one_cycle": {"anneal": draw(st.sampled_from(["cosine", "linear"])), "three_phase": draw(st.booleans())},
-    }.get(family, {})
+    total = draw(st.integers(4, 300))
+    shortest, longest = {"noam": (1, total), "one_cycle": (2, total - 1)}.get(family, (0, total))
+    warmup, peak = draw(st.integers(shortest, longest)), draw(RATES)
+    shared = {
+        "peak_lr": peak,
+        "start_lr": peak * draw(st.floats(0.001, 1.0)),
+        "warmup_shape": draw(st.sampled_from(["linear", "cosine", "exponential"])),
+        "horizon": draw(st.none() | st.integers(max(1, warmup), 2 * total)),
+    }
+    if family != "exponential":
+        shared["final_lr"] = peak * draw(st.floats(0.0, 1.0))
     known = {parameter.name for parameter in FAMILIES[family].parameters()}
-    if "start_lr" in known:
-        values["start_lr"] = values["peak_lr"] * draw(st.floats(0.001, 1.0))
-        values["warmup_shape"] = draw(st.sampled_from(["linear", "cosine", "exponential"]))
-    if "final_lr" in known and family != "exponential":
-        values["final_lr"] = values["peak_lr"] * draw(st.floats(0.0, 1.0))
-    if "horizon" in known:
-        values["horizon"] = draw(st.none() | st.integers(1, 2 * total))
-    try:
-        return build({name: value for name, value in {**values, **own}.items() if name in known})
-    except ScheduleError:
-        assume(False)
-        raise
+    return build(
+        {
+            **{name: value for name, value in shared.items() if name in known},
+            **_own(draw, family, total, warmup, peak),
+            "type": family,
+            "total_steps": total,
+            "warmup_steps": warmup,
+        }
+    )
 
 
 @given(built())

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 import schedules
@@ -10,6 +11,8 @@ from tests.unit.schedules.oracles.stepping import needs
 from tests.unit.schedules.schedule_examples import example
 
 
+# torch's own compiler imports its own deprecated decorator.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 def test_a_compiled_step_sees_every_rate_without_recompiling() -> None:
     torch.manual_seed(0)
     compiled, plain = torch.nn.Linear(3, 1), torch.nn.Linear(3, 1)
