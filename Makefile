@@ -8,12 +8,13 @@ CONSTRAINED := -c constraints.txt
 # Compiled modules are kept: every process of the product imports the same large packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test lint format bench docs clean
+.PHONY: help setup setup-dev setup-parity parity demo test lint format bench docs clean
 
 help:
 	@echo "make setup   install Rampline with pinned dependencies into $(VENV)"
 	@echo "make demo    run one sweep end to end and show its winner"
 	@echo "make test    run all tests"
+	@echo "make parity  test the schedules against the libraries that they reproduce (installs transformers, optax, ...)"
 	@echo "make lint    check style, types and import directions"
 	@echo "make bench   run the benchmarks"
 	@echo "make docs    build the documentation into site/"
@@ -21,6 +22,11 @@ help:
 setup: $(VENV)/.installed
 
 setup-dev: $(VENV)/.installed-dev
+
+setup-parity: $(VENV)/.installed-parity
+
+parity: setup-parity
+	$(BIN)/python -m pytest tests/unit/schedules
 
 # pip compiles every module of every package, most of which are never imported; importing once what the product
 # imports compiles just that, in a third of the time.
@@ -35,6 +41,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[postgres,test,lint]'
+	touch $@
+
+# The oracles of the parity tests. timm without its dependencies: it names a torchvision that its schedulers don't use.
+$(VENV)/.installed-parity: $(VENV)/.installed-dev
+	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[postgres,test,lint,parity]'
+	$(PIP) install --quiet --no-compile --no-deps timm==1.0.31
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed-dev
+	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[docs]'
 	touch $@
 
 demo: setup
@@ -52,6 +68,9 @@ lint: setup-dev
 format: setup-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup-dev
 	$(BIN)/python benchmarks/lanes_vs_alone.py

@@ -1,5 +1,6 @@
 """The command `rampline`: each function is one command; what it does lives elsewhere."""
 
+import dataclasses
 import json
 import logging
 import signal
@@ -9,11 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from rampline import demo, display
+import schedules
+from rampline import demo, display, looking
 from rampline.connection import Connection, NotConnectedError, default_data_dir
 from rampline.product import Product, ProductError, find_devices
 from service.client import ApiError, Client, ServiceUnreachableError
@@ -28,7 +29,19 @@ app = typer.Typer(
 )
 database = typer.Typer(no_args_is_help=True, help="Look after the database.")
 app.add_typer(database, name="db")
+schedule_app = typer.Typer(no_args_is_help=True, help="Look at schedules; needs no service.")
+app.add_typer(schedule_app, name="schedule")
 console = Console()
+
+EXPECTED = (
+    ApiError,
+    NotConnectedError,
+    ProductError,
+    ServiceUnreachableError,
+    StartupError,
+    looking.UnreadableError,
+    schedules.ScheduleError,
+)
 
 DataDir = Annotated[
     Path,
@@ -202,6 +215,57 @@ def preview(file: SweepFile, url: Url = None, token_file: TokenFile = None, as_j
 
 
 @app.command()
+def lint(file: SweepFile, as_json: AsJson = False) -> None:
+    """Check a sweep, a schedule or a list of schedules without a service. Exit status 1 if there is an error."""
+    remarks = looking.lint(looking.read_mapping(_read(file), str(file)))
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(remark) for remark in remarks], indent=2))
+    for remark in [] if as_json else remarks:
+        colour = "red" if remark.severity == "error" else "yellow"
+        console.print(f"[{colour}]{remark.severity}[/] {escape(f'[{remark.code}] {remark.field}: {remark.message}')}")
+        console.print(f"  {escape(remark.suggestion)}", highlight=False)
+    if any(remark.severity == "error" for remark in remarks):
+        raise typer.Exit(1)
+    if not remarks and not as_json:
+        console.print("Nothing to remark.")
+
+
+@schedule_app.command(name="preview")
+def preview_schedule(
+    family: Annotated[str, typer.Option("--type", help="noam, linear, cosine, wsd, ...; see `schedule families`.")],
+    steps: Annotated[int, typer.Option(help="Updates in the run.")],
+    peak: Annotated[float | None, typer.Option(help="The largest rate; noam has its own.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Updates of warmup.")] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Argument(help="The family's other parameters, as name=value.", metavar="NAME=VALUE")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write a picture: FILE.png or FILE.svg.")] = None,
+) -> None:
+    """Draw a schedule in the terminal, and say what the linter finds.
+
+    For example: rampline schedule preview --type wsd --peak 3e-3 --warmup 100 --steps 1000 decay_fraction=0.2
+    """
+    given = {"type": family, "total_steps": steps, "peak_lr": peak, "warmup_steps": warmup}
+    schedule = schedules.build(looking.described(given, parameters or []))
+    typer.echo(schedules.preview_text(schedule, width=min(100, console.width)))
+    for finding in schedules.lint(schedule):
+        console.print(f"[yellow]{finding.severity}[/] {escape(finding.message)} {escape(finding.suggestion)}")
+    if out is not None:
+        looking.draw(schedule, out)
+        console.print(f"The picture is in {out}.", highlight=False)
+
+
+@schedule_app.command()
+def families() -> None:
+    """List the families with their parameters."""
+    for name, family in schedules.FAMILIES.items():
+        console.print(f"[bold]{name}[/]")
+        for parameter in family.parameters():
+            default = "" if parameter.required else f" (default {parameter.default})"
+            console.print(f"  {parameter.name}: {escape(parameter.doc)}{escape(default)}", highlight=False)
+
+
+@app.command()
 def cancel(sweep: SweepId, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Cancel a sweep: what is queued is dropped, what trains is stopped, what has ended stays."""
     view = _client(url, token_file).cancel(sweep)
@@ -247,14 +311,15 @@ def _client(url: str | None, token_file: Path | None) -> Client:
     return Connection.find(url, token_file, default_data_dir()).client()
 
 
-def _read_sweep(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> str:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text()
-        sweep = yaml.safe_load(text)
+        return sys.stdin.read() if str(file) == "-" else file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        _fail(f"cannot read the sweep from {file}: {error}")
-    except yaml.YAMLError as error:
-        _fail(f"{file} is not YAML: {' '.join(str(error).split())}")
+        _fail(f"cannot read {file}: {error}")
+
+
+def _read_sweep(file: Path) -> dict[str, Any]:
+    sweep = looking.read_mapping(_read(file), str(file))
     if not isinstance(sweep, dict):
         _fail(f"{file} does not hold a sweep; see examples/first-sweep.yaml for one")
     return sweep
@@ -288,7 +353,7 @@ def main() -> None:
     """Run a command; what a person can mend is one clear message and exit status 1, not a traceback."""
     try:
         app()
-    except (ApiError, NotConnectedError, ProductError, ServiceUnreachableError, StartupError) as error:
+    except EXPECTED as error:
         Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -117,13 +117,13 @@ def _moved(scheduler: Any, throwaway: Optimizer) -> Any:
 
 def _loop(optimizer: Optimizer, scheduler: Any, updates: int, every: int, times: int, before: bool) -> None:
     for update in range(1, updates + 1):
-        due = update % every == 0
-        if due and before:
+        calls = times if update % every == 0 else 0
+        if not before:
+            optimizer.step()
+        for _ in range(calls):
             scheduler.step()
-        optimizer.step()
-        if due and not before:
-            for _ in range(times):
-                scheduler.step()
+        if before:
+            optimizer.step()
 
 
 def _base_rate(optimizer: Optimizer) -> Any:

@@ -1,8 +1,9 @@
 """The Python client: one method for each call of the service."""
 
+import json
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
@@ -16,6 +17,7 @@ from service.wire.views import (
     Family,
     Health,
     QueueView,
+    SchedulePreview,
     SweepPage,
     SweepPreview,
     SweepView,
@@ -112,6 +114,16 @@ class Client:
     def schedules(self) -> list[Family]:
         """The schedule families."""
         return TypeAdapter(list[Family]).validate_json(self._send("GET", "/schedules").content)
+
+    def preview_schedule(self, schedule: Mapping[str, Any]) -> SchedulePreview:
+        """One schedule's curve, peak and findings."""
+        return self._post("/schedules/preview", json.dumps(dict(schedule)), SchedulePreview)
+
+    def draw_schedule(self, schedule: Mapping[str, Any], file_format: Literal["png", "svg"]) -> bytes:
+        """One schedule's curve as a picture."""
+        return self._send(
+            "POST", f"/schedules/preview?format={file_format}", content=json.dumps(dict(schedule))
+        ).content
 
     def corpora(self) -> list[CorpusView]:
         """The texts that sweeps may train on."""

@@ -1,11 +1,11 @@
-"""What a sweep would be if it were queued: its size, the linter's remarks, and its curves."""
+"""What a sweep or a schedule would be: its size, the linter's remarks, its curves. Nothing is queued."""
 
 import numpy as np
 
 import schedules
 from service.domain.plan import Plan
 from service.domain.space import Configuration
-from service.wire.views import Curve, SweepPreview
+from service.wire.views import Curve, Finding, PeakView, SchedulePreview, SweepPreview
 
 MAX_CURVES = 32
 MAX_POINTS = 400
@@ -19,6 +19,27 @@ def preview(plan: Plan) -> SweepPreview:
     ]
     return SweepPreview(
         trials=plan.trials, runs=plan.runs, updates=plan.updates, findings=plan.findings, curves=_curves(known)
+    )
+
+
+def schedule_preview(schedule: schedules.Schedule) -> SchedulePreview:
+    """One schedule's curve and what there is to say of it."""
+    peak = schedule.peak()
+    findings = [
+        Finding(
+            code=finding.code,
+            severity=finding.severity,
+            field=finding.field,
+            message=finding.message,
+            suggestion=finding.suggestion,
+        )
+        for finding in schedules.lint(schedule)
+    ]
+    return SchedulePreview(
+        **_curve(schedule).model_dump(),
+        peak=PeakView(step=peak.step, lr=peak.lr),
+        area=schedule.area(),
+        findings=findings,
     )
 
 

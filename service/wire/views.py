@@ -109,6 +109,21 @@ class Curve(Wire):
     lr: list[float]
 
 
+class PeakView(Wire):
+    """The largest rate of a schedule and the first update that trains with it."""
+
+    step: int
+    lr: float
+
+
+class SchedulePreview(Curve):
+    """One schedule: its curve, its peak, the sum of its rates, and what the linter says of it."""
+
+    peak: PeakView
+    area: float
+    findings: list[Finding]
+
+
 class SweepPreview(Wire):
     """What a sweep would be, with nothing queued. `trials` is None when the sampler has no end of its own."""
 

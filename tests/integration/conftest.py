@@ -72,9 +72,14 @@ def database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
         settings = Settings(data_dir=tmp_path)
         yield Database(settings.database, settings.optuna)
         return
-    url: str = request.getfixturevalue("postgres_url")
-    yield Database(url, Settings(database_url=url).optuna)
-    empty(url)
+    yield request.getfixturevalue("postgres_database")
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    """PostgreSQL, for what SQLite does not do: several server processes on one database."""
+    yield Database(postgres_url, Settings(database_url=postgres_url).optuna)
+    empty(postgres_url)
 
 
 @pytest.fixture

@@ -2,17 +2,21 @@
 
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import func, select
 
 from service.client import ApiError
+from service.settings import Settings
+from service.store import migrate
 from service.store.tables import Corpus, Event, Run, Sweep, Trial
 from service.wire.protocol import Claim, Held, Release
 from service.wire.sweep import SweepSpec
 from tests.integration.harness import GRID, TEXT, TPE
-from tests.integration.serving import Serving, finished, hello
+from tests.integration.serving import Serving, finished, hello, running
+from tests.postgres import Postgres
 
 
 def test_a_sweep_is_submitted_trained_and_answered(serving: Serving) -> None:
@@ -230,3 +234,18 @@ def test_finished_reports_survive_a_lost_answer(serving: Serving) -> None:
     first, again = worker.report(finished(worker_id, leases)), worker.report(finished(worker_id, leases))
     assert first == again
     assert serving["member"].sweep(sweep.id).progress.trials_done == 8
+
+
+def test_while_the_database_is_away_every_call_says_so_and_the_process_lives(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    url = postgres.fresh()
+    migrate.upgrade(url)
+    with running(url, Settings(database_url=url).optuna, tmp_path) as serving:
+        serving["member"].submit(GRID)
+        postgres.drop(url)
+        with pytest.raises(ApiError) as refused:
+            serving["member"].sweeps()
+        assert (refused.value.problem.status, refused.value.problem.code) == (503, "unavailable")
+        assert serving["member"].ready().status == "unavailable"
+        assert serving.http(None).get("/health/live").status_code == 200

@@ -44,6 +44,7 @@ ROLES = {
     "GET /sweeps/{sweep_id}/trials/{number}": "viewer",
     "GET /sweeps/{sweep_id}/best": "viewer",
     "GET /schedules": "viewer",
+    "POST /schedules/preview": "viewer",
     "GET /corpora": "viewer",
     "GET /corpora/{digest}/content": "worker",
     "POST /workers": "worker",

@@ -236,3 +236,18 @@ def test_a_second_process_asks_where_the_first_stopped(harness: Harness, databas
     studies.close()
     store.close()
     assert [trial.optuna_number for trial in harness.trials(sweep)] == list(range(9))
+
+
+def test_server_processes_that_share_a_postgresql_ask_for_no_trial_twice(postgres_database: Database) -> None:
+    stores = [Store(postgres_database.url) for _ in range(3)]
+    studies = [Studies(postgres_database.optuna_url) for _ in stores]
+    servers = [Harness(store, of_store) for store, of_store in zip(stores, studies, strict=True)]
+    sweep = servers[0].submit(RANDOM, trials=15)
+    with ThreadPoolExecutor(3) as threads:
+        counts = list(threads.map(lambda server: server.train(server.worker(), lanes=2), servers))
+    trials = servers[0].trials(sweep)
+    assert sum(counts) == len(trials) == 15
+    assert sorted(trial.optuna_number or 0 for trial in trials) == list(range(15))
+    for of_store, store in zip(studies, stores, strict=True):
+        of_store.close()
+        store.close()

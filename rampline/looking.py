@@ -1,0 +1,122 @@
+"""Looking at schedules without a service: a schedule drawn in the terminal or to a file, and files checked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+import schedules
+from service.api.validation import field_problems
+from service.domain.plan import plan
+from service.errors import InvalidError
+from service.wire.sweep import SweepSpec
+
+
+class UnreadableError(Exception):
+    """A file that holds no sweep and no schedule; the message says what it should hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """One thing to say about a file."""
+
+    severity: str
+    code: str
+    field: str
+    message: str
+    suggestion: str
+
+
+def read_mapping(text: str, name: str) -> dict[str, Any] | list[Any]:
+    """What a YAML or JSON text holds.
+
+    Raises:
+        UnreadableError: it is neither, or holds a bare value.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UnreadableError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict | list):
+        raise UnreadableError(
+            f"{name} holds neither a sweep nor a schedule; see examples/first-sweep.yaml for a sweep, "
+            "and {type: cosine, total_steps: 1000, warmup_steps: 100, peak_lr: 3.0e-3} for a schedule"
+        )
+    return content
+
+
+def lint(content: dict[str, Any] | list[Any]) -> list[Remark]:
+    """What is wrong or doubtful with a sweep, a schedule, or a list of schedules."""
+    if isinstance(content, dict) and "space" in content:
+        return _lint_sweep(content)
+    findings = schedules.lint(content if isinstance(content, list) else [content])
+    several = isinstance(content, list) and len(content) > 1
+    return [
+        Remark(
+            severity=finding.severity,
+            code=finding.code,
+            field=f"{list(finding.positions)}.{finding.field}" if several else finding.field,
+            message=finding.message,
+            suggestion=finding.suggestion,
+        )
+        for finding in findings
+    ]
+
+
+def _lint_sweep(content: Mapping[str, Any]) -> list[Remark]:
+    try:
+        planned = plan(SweepSpec.model_validate(content))
+    except ValidationError as error:
+        problems = field_problems([dict(entry) for entry in error.errors()])
+    except InvalidError as error:
+        problems = error.fields
+    else:
+        return [
+            Remark(
+                severity=finding.severity,
+                code=finding.code,
+                field=finding.field or "space",
+                message=finding.message,
+                suggestion=finding.suggestion,
+            )
+            for finding in planned.findings
+        ]
+    return [
+        Remark(severity="error", code="invalid", field=one.field, message=one.problem, suggestion=one.remedy)
+        for one in problems
+    ]
+
+
+def described(given: Mapping[str, Any], extra: list[str]) -> dict[str, Any]:
+    """A schedule's mapping from a command's options; `extra` holds `name=value` pairs, the values in JSON or bare.
+
+    Raises:
+        UnreadableError: a pair has no `=`.
+    """
+    mapping = {name: value for name, value in given.items() if value is not None}
+    for pair in extra:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UnreadableError(f"{pair!r} is no parameter: write it as name=value, for example final_lr=1e-5")
+        try:
+            mapping[name] = json.loads(text)
+        except json.JSONDecodeError:
+            mapping[name] = text
+    return mapping
+
+
+def draw(schedule: schedules.Schedule, file: Path) -> None:
+    """Write a schedule's curve as PNG or SVG, by the file's ending.
+
+    Raises:
+        UnreadableError: another ending.
+    """
+    endings = {".png": "png", ".svg": "svg"}
+    ending = endings.get(file.suffix.lower())
+    if ending is None:
+        raise UnreadableError(f"{file} has another ending than .png or .svg: name the picture so")
+    file.write_bytes(schedules.picture(schedule, "svg" if ending == "svg" else "png"))
