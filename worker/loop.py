@@ -140,7 +140,13 @@ class Loop:
                 continue
             training.unreported.append(ValPoint(step=training.step, value=loss))
             if training.step == training.plan.schedule.total_steps:
-                self._end(training, Outcome(state="completed", value=loss))
+                self._complete(training, loss)
+
+    def _complete(self, training: Training, loss: float) -> None:
+        if training.history.lr == training.plan.schedule.lrs().tolist():
+            self._end(training, Outcome(state="completed", value=loss))
+        else:
+            self._fail([training], "the rates that were applied are not those of the schedule")
 
     def _fail(self, trainings: list[Training], error: str) -> None:
         log.error("%d runs failed: %s", len(trainings), error)

@@ -20,15 +20,17 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
+import numpy as np
 import requests
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from schedules import build
+from schedules.pictures import plot_rates, rendered
 from service.wire.protocol import Lease
 from worker.history import History, Point
 from worker.link import Backoff
-from worker.picture import rate_curve_png
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +197,10 @@ class Tracker:
         with tempfile.TemporaryDirectory() as directory:
             folder = Path(directory)
             (folder / "schedule.json").write_text(json.dumps(record.lease.schedule, indent=2))
-            (folder / "lr.png").write_bytes(rate_curve_png(record.lease.schedule, applied=ending.history.lr))
+            curves = [("planned", build(record.lease.schedule).lrs())]
+            if ending.history.lr:
+                curves.append(("applied", np.array(ending.history.lr)))
+            (folder / "lr.png").write_bytes(rendered(plot_rates(curves, scale="linear"), "png"))
             (folder / "lr.json").write_text(json.dumps({"lr": ending.history.lr}))
             (folder / "history.json.gz").write_bytes(ending.history.compressed())
             self._client.log_artifacts(mlflow_run_id, directory)

@@ -5,8 +5,10 @@ Rows are always locked in the order sweeps, trials, runs, so that no two transac
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.domain import results
@@ -70,11 +72,18 @@ def report(session: Session, request: Report, lease_seconds: float) -> list[Comm
     ending = [news.run_id for news in request.runs if news.outcome is not None]
     results.lock(session, ending)
     held = _locked(session, (news.run_id for news in request.runs))
-    commands = [_take(session, held.get(news.run_id), news, request.worker_id, now) for news in request.runs]
-    expiry = now + timedelta(seconds=lease_seconds)
-    for run in held.values():
-        if run.state == "running" and run.worker_id == request.worker_id:
-            run.lease_expires_at = expiry
+    commands, points = [], []
+    for news in request.runs:
+        run = held.get(news.run_id)
+        refusal = _refusal(run, news, request.worker_id)
+        if run is not None and refusal is None:
+            run.lease_expires_at = now + timedelta(seconds=lease_seconds)
+            _note(run, news)
+            points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
+            if news.outcome is not None:
+                _end(session, run, news.outcome, now)
+        commands.append(Command(run_id=news.run_id, command=refusal or "continue"))
+    _add_points(session, points)
     session.flush()
     results.settle(session, [held[run_id] for run_id in ending if run_id in held])
     return commands
@@ -163,22 +172,20 @@ def _holds(run: Run, worker_id: int, fence: int) -> bool:
     return run.state == "running" and run.fence == fence and run.worker_id == worker_id
 
 
-def _take(session: Session, run: Run | None, news: RunReport, worker_id: int, now: datetime) -> Command:
+def _refusal(run: Run | None, news: RunReport, worker_id: int) -> Literal["continue", "stop", "lost"] | None:
+    """What to answer to a report that changes nothing; None if it is to be taken."""
     if run is None:
-        return Command(run_id=news.run_id, command="lost")
-    if not _holds(run, worker_id, news.fence):
-        mine = run.fence == news.fence and run.worker_id == worker_id
-        if mine and run.state == "cancelled":
-            return Command(run_id=run.id, command="stop")
-        repeated = mine and news.outcome is not None and run.state == news.outcome.state
-        return Command(run_id=run.id, command="continue" if repeated else "lost")
-    _note(session, run, news)
-    if news.outcome is not None:
-        _end(session, run, news.outcome, now)
-    return Command(run_id=run.id, command="continue")
+        return "lost"
+    if _holds(run, worker_id, news.fence):
+        return None
+    mine = run.fence == news.fence and run.worker_id == worker_id
+    if mine and run.state == "cancelled":
+        return "stop"
+    repeated = mine and news.outcome is not None and run.state == news.outcome.state
+    return "continue" if repeated else "lost"
 
 
-def _note(session: Session, run: Run, news: RunReport) -> None:
+def _note(run: Run, news: RunReport) -> None:
     run.step = min(max(run.step, news.step), run.total_steps)
     run.mlflow_run_id = news.mlflow_run_id or run.mlflow_run_id
     if news.train_loss is not None:
@@ -186,14 +193,17 @@ def _note(session: Session, run: Run, news: RunReport) -> None:
     if not news.val:
         return
     losses = {point.step: point.value for point in news.val}
-    known = set(session.scalars(select(ValPoint.step).where(ValPoint.run_id == run.id, ValPoint.step.in_(losses))))
-    rows = [{"run_id": run.id, "step": step, "value": value} for step, value in losses.items() if step not in known]
-    if rows:
-        session.execute(insert(ValPoint), rows)
     best = min(losses.values())
     run.best_value = best if run.best_value is None else min(run.best_value, best)
     if 0 in losses:
         run.initial_value = losses[0]
+
+
+def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
+    """Add validation losses; one that is there already, from a report whose answer was lost, stays as it is."""
+    if points:
+        insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]
+        session.connection().execute(insert(ValPoint.__table__).on_conflict_do_nothing(), points)
 
 
 def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:

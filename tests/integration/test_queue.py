@@ -97,6 +97,30 @@ def test_a_stale_fence_changes_nothing(harness: Harness) -> None:
     assert _content(harness, sweep) == before
 
 
+def test_an_earlier_fence_of_the_same_worker_is_as_stale_as_anothers(harness: Harness) -> None:
+    sweep = harness.submit()
+    worker = harness.worker()
+    old = harness.claim(worker, 8)
+    harness.expire()
+    assert len(harness.claim(worker, 8)) == 8
+    harness.expire()
+    before = _content(harness, sweep)
+    assert {answer.command for answer in harness.finish(worker, old)} == {"lost"}
+    assert _content(harness, sweep) == before
+
+
+def test_a_loss_that_is_reported_twice_is_kept_once(harness: Harness) -> None:
+    harness.submit()
+    worker = harness.worker()
+    lease = harness.claim(worker, 1)[0]
+    twice = news(lease, step=10)
+    again = twice.model_copy(update={"val": [*twice.val, *twice.val]})
+    harness.report(worker, twice)
+    harness.report(worker, again)
+    with harness.store.read() as session:
+        assert session.scalars(select(ValPoint.step).order_by(ValPoint.step)).all() == [0, 5, 10]
+
+
 def test_a_late_report_renews_a_lease_that_nobody_took(harness: Harness) -> None:
     sweep = harness.submit()
     worker = harness.worker()

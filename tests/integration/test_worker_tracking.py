@@ -107,6 +107,15 @@ def test_a_finished_record_is_complete(tracker: Tracker, mlflow_server: MlflowSe
     assert mlflow.artifacts(run_id) == {"history.json.gz", "lr.json", "lr.png", "schedule.json"}
 
 
+def test_a_run_that_diverged_at_its_first_update_has_a_complete_record(
+    tracker: Tracker, mlflow_server: MlflowServer
+) -> None:
+    record = Record(tracker)
+    record.finish()
+    assert record.closed.wait(60)
+    assert "lr.png" in Tracked(mlflow_server.url).artifacts(record.created[0])
+
+
 def test_while_mlflow_is_away_nothing_blocks_and_nothing_is_lost_or_doubled(
     tracker: Tracker, mlflow_server: MlflowServer
 ) -> None:
