@@ -73,6 +73,7 @@ docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup-dev
+	$(BIN)/python benchmarks/schedule_lrs.py
 	$(BIN)/python benchmarks/lanes_vs_alone.py
 
 clean:

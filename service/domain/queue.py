@@ -201,9 +201,12 @@ def _note(run: Run, news: RunReport) -> None:
 
 def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
     """Add validation losses; one that is there already, from a report whose answer was lost, stays as it is."""
-    if points:
-        insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]
-        session.connection().execute(insert(ValPoint.__table__).on_conflict_do_nothing(), points)
+    if not points:
+        return
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().execute(sqlite.insert(ValPoint).on_conflict_do_nothing(), points)
+    else:
+        session.connection().execute(postgresql.insert(ValPoint).on_conflict_do_nothing(), points)
 
 
 def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
