@@ -33,7 +33,10 @@ def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
 def release(request: Release, service: Service, _worker: WorkerCaller) -> None:
     """Queue runs again at once, so that nobody has to wait for their leases to expire."""
     with service.store.write() as session:
+        runs = request.runs
         if request.leaving:
+            # First, so that a claim of this worker that is under way is over, and what it was granted is given back too.
             workers.leave(session, request.worker_id)
-        queue.release(session, request.worker_id, request.runs)
+            runs = queue.held_by(session, request.worker_id)
+        queue.release(session, request.worker_id, runs)
     service.dispatcher.wake()

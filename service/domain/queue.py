@@ -104,6 +104,12 @@ def release(session: Session, worker_id: int, runs: Sequence[Held]) -> list[int]
     return released
 
 
+def held_by(session: Session, worker_id: int) -> list[Held]:
+    """The runs that a worker holds."""
+    held = select(Run.id, Run.fence).where(in_state(Run.state, "running"), Run.worker_id == worker_id).order_by(Run.id)
+    return [Held(run_id=run_id, fence=fence) for run_id, fence in session.execute(held)]
+
+
 def _candidates(session: Session, now: datetime, shape: str | None, limit: int) -> list[Run]:
     queued = candidates("queued", shape, limit)
     expired = candidates("running", shape, limit).where(Run.lease_expires_at < now)

@@ -134,7 +134,10 @@ class Held(Wire):
 
 
 class Release(Wire):
-    """Give runs back to the queue, so that another worker takes them at once. `leaving` ends the registration."""
+    """Give runs back to the queue, so that another worker takes them at once.
+
+    `leaving` ends the registration and gives back whatever this worker holds, also what it never heard of.
+    """
 
     worker_id: int
     runs: list[Held] = Field(max_length=4096)

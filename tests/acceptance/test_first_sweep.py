@@ -123,10 +123,12 @@ def test_mlflow_holds_losses_and_gradient_norms_of_every_update_once(
 
 def test_training_learns(up: Up, trials: list[TrialView], tracked: Any) -> None:
     mlflow = Tracked(up.mlflow_url)
-    for _, run in all_runs(trials):
+    for trial, run in all_runs(trials):
         assert run.mlflow_run_id is not None
         losses = dict(mlflow.history(run.mlflow_run_id, "val_loss"))
-        assert losses[30] < losses[0] - 0.3
+        assert losses[30] < losses[0]
+        if build(trial.schedule).peak().lr >= 1e-2:
+            assert losses[30] < losses[0] - 1
 
 
 def test_values_told_to_optuna_equal_those_in_mlflow_and_ours(

@@ -249,3 +249,15 @@ def test_while_the_database_is_away_every_call_says_so_and_the_process_lives(
         assert (refused.value.problem.status, refused.value.problem.code) == (503, "unavailable")
         assert serving["member"].ready().status == "unavailable"
         assert serving.http(None).get("/health/live").status_code == 200
+
+
+def test_a_worker_that_leaves_gives_back_what_it_never_heard_of(serving: Serving) -> None:
+    serving["member"].submit(GRID)
+    worker = serving["worker"]
+    leaving, other = (worker.register(hello()).worker_id for _ in range(2))
+    lost = worker.claim(Claim(worker_id=leaving, lanes=3)).leases  # suppose that this answer never arrived
+    worker.release(Release(worker_id=leaving, runs=[], leaving=True))
+    taken = worker.claim(Claim(worker_id=other, lanes=8)).leases
+    assert {lease.run_id for lease in lost} <= {lease.run_id for lease in taken}
+    with pytest.raises(ApiError, match="no worker"):
+        worker.claim(Claim(worker_id=leaving, lanes=1))
