@@ -106,8 +106,14 @@ def demo_command(
 ) -> None:
     """Start the product, run one sweep, show its progress and its winner, stop everything."""
     product = Product(data_dir=data_dir, port=port, mlflow_port=mlflow_port, devices=_devices(workers), lanes=lanes)
+    sweep = _read_sweep(file)
+    errors = [remark for remark in looking.lint(sweep) if remark.severity == "error"]
+    if errors:
+        _fail(
+            "\n".join([f"{file} is not valid", *(f"  {one.field}: {one.message}; {one.suggestion}" for one in errors)])
+        )
     _Stopping.interrupt_on_terminate()
-    demo.run(product, _read_sweep(file), console)
+    demo.run(product, sweep, console)
 
 
 @app.command()

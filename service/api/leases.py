@@ -35,7 +35,7 @@ def release(request: Release, service: Service, _worker: WorkerCaller) -> None:
     with service.store.write() as session:
         runs = request.runs
         if request.leaving:
-            # First, so that a claim of this worker that is under way is over, and what it was granted is given back too.
+            # First: then a claim of this worker that is under way is over, and what it was granted goes back too.
             workers.leave(session, request.worker_id)
             runs = queue.held_by(session, request.worker_id)
         queue.release(session, request.worker_id, runs)
