@@ -10,6 +10,7 @@ import torch
 from service.wire.protocol import Outcome, ValPoint
 from worker.bell import Bell
 from worker.claiming import Claimer
+from worker.divergence import FACTOR
 from worker.lanes.batch import LaneBatch
 from worker.lanes.log import StepLog
 from worker.reporting import Reporter
@@ -106,21 +107,20 @@ class Loop:
 
     def _take_in(self, training: Training, entry: StepLog) -> bool:
         """Record a stretch; whether a validation loss is due after it."""
+        initial = training.history.val_loss[0][1]
+        diverged_at, reason = entry.diverged_at, f"loss or gradient not finite at update {entry.diverged_at}"
+        completed_window = training.watch.diverged_at(entry, initial)
+        if completed_window is not None:
+            diverged_at = completed_window
+            entry = entry.until(completed_window)
+            reason = f"loss above {FACTOR} times its initial value for {training.watch.window} updates in a row"
         points = training.history.add_updates(entry)
         if self._tracker is not None:
             self._tracker.add(training.run_id, points)
         training.step += len(entry.train_loss)
-        if entry.diverged_at is None:
+        if diverged_at is None:
             return training.step == training.plan.schedule.total_steps or training.step % training.lease.eval_every == 0
-        self._end(
-            training,
-            Outcome(
-                state="diverged",
-                value=training.history.val_loss[0][1],
-                diverged_at=entry.diverged_at,
-                error=f"loss or gradient not finite at update {entry.diverged_at}",
-            ),
-        )
+        self._end(training, Outcome(state="diverged", value=initial, diverged_at=diverged_at, error=reason))
         return False
 
     def _validate(self, trainings: list[Training]) -> None:
