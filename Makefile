@@ -55,6 +55,7 @@ format: setup-dev
 
 bench: setup-dev
 	$(BIN)/python benchmarks/lanes_vs_alone.py
+	$(BIN)/python benchmarks/sharing.py
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info rampline-demo
