@@ -75,6 +75,7 @@ docs: $(VENV)/.installed-docs
 bench: setup-dev
 	$(BIN)/python benchmarks/schedule_lrs.py
 	$(BIN)/python benchmarks/lanes_vs_alone.py
+	$(BIN)/python benchmarks/sharing.py
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info rampline-demo

@@ -11,7 +11,7 @@ Importing this imports neither torch nor matplotlib; the names that need them im
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from schedules.comparison import alike, common_prefix, same_rates
+from schedules.comparison import alike, common_prefix, distinct_updates, same_rates
 from schedules.errors import ScheduleError
 from schedules.families import FAMILIES, build
 from schedules.findings import Finding
@@ -41,6 +41,7 @@ __all__ = [
     "alike",
     "build",
     "common_prefix",
+    "distinct_updates",
     "identify",
     "lint",
     "param_groups",

@@ -81,27 +81,29 @@ class Claimer:
             self._bell.leave(error)
             self._pause(self._backoff.wait())
             return
-        for lease in granted.leases:
-            self._prepare(lease)
+        prepared = [training for lease in granted.leases if (training := self._prepare(lease)) is not None]
+        if prepared:
+            # All at once: the loop is to see together those that may share a lane.
+            with self._need:
+                self._arrived += prepared
+                self._lanes -= len(prepared)
+                self._shape = prepared[0].lease.shape
+            self._bell.ring()
         if granted.drain:
             self._bell.leave()
 
-    def _prepare(self, lease: Lease) -> None:
+    def _prepare(self, lease: Lease) -> Training | None:
         try:
             training = Training.of(lease, self._corpora)
         except UnreachableError as error:
             log.warning("run %d waits for its text until its lease expires: %s", lease.run_id, error)
-            return
+            return None
         except (ValueError, CorruptCorpusError, RefusedError) as error:
             log.error("run %d cannot be trained: %s", lease.run_id, error)
             self._report_failure(lease, str(error))
-            return
+            return None
         self._reporter.hold(training)
-        with self._need:
-            self._arrived.append(training)
-            self._lanes -= 1
-            self._shape = lease.shape
-        self._bell.ring()
+        return training
 
     def _report_failure(self, lease: Lease, error: str) -> None:
         outcome = Outcome(state="failed", error=error[:4000])

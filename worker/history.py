@@ -22,9 +22,14 @@ class Point(NamedTuple):
 
 @dataclass(kw_only=True)
 class History:
-    """The sequences of one run. Index i belongs to update i + 1; validation losses name their update."""
+    """The sequences of one run. Index i belongs to update i + 1; validation losses name their update.
+
+    ``executed`` counts the updates that were executed for this run's own sake. It trained the others together with
+    runs that agree with it so far, and one of those has them in its count.
+    """
 
     total_steps: int
+    executed: int = 0
     lr: list[float] = field(default_factory=list)
     train_loss: list[float] = field(default_factory=list)
     grad_norm: list[float] = field(default_factory=list)
@@ -56,6 +61,7 @@ class History:
             "lr": self.lr,
             "train_loss": self.train_loss,
             "grad_norm": self.grad_norm,
+            "updates": {"asked": len(self.lr), "executed": self.executed},
             "val_loss": [{"step": step, "value": value} for step, value in self.val_loss],
         }
         return gzip.compress(json.dumps(sequences).encode(), mtime=0)

@@ -10,8 +10,9 @@ import torch
 from service.wire.protocol import Outcome, ValPoint
 from worker.bell import Bell
 from worker.claiming import Claimer
-from worker.lanes.batch import LaneBatch
+from worker.divergence import FACTOR
 from worker.lanes.log import StepLog
+from worker.lanes.sharing import Past, SharedLanes
 from worker.reporting import Reporter
 from worker.tracking import Ending, Status, Tracker
 from worker.training import Training
@@ -19,10 +20,14 @@ from worker.training import Training
 log = logging.getLogger(__name__)
 
 STRETCH_SECONDS = 0.5
+GATHER_SECONDS = 0.2
 
 
 class Loop:
     """Trains what the claimer brings, in at most `capacity` lanes on one device, until told to drain.
+
+    Runs that agree so far share a lane, so it may hold more runs than lanes; before it trains on, it gathers those
+    that come soon and may share.
 
     The training thread alone touches the batch. It looks up between stretches of about half a second, so an order
     takes effect within one.
@@ -44,23 +49,28 @@ class Loop:
         self._claimer = claimer
         self._reporter = reporter
         self._tracker = tracker
-        self._batch: LaneBatch[int] | None = None
+        self._lanes: SharedLanes[int] | None = None
         self._shape_key: str | None = None
         self._active: dict[int, Training] = {}
         self._seconds_per_update = 0.02
+        self._asked = self._executed = 0
 
     def run(self) -> None:
-        """Train until the bell says to leave; runs in lanes then are given back, their records left as scheduled."""
+        """Train until the bell says to leave; runs that are active then are given back, their records as scheduled."""
         while not self._bell.leaving:
             self._obey()
-            for training in self._claimer.take():
+            arrived = self._claimer.take()
+            for training in arrived:
                 self._admit(training)
-            self._claimer.want(self._capacity - len(self._active), self._shape_key if self._active else None)
-            if self._active:
-                self._train()
-            else:
+            room = self._lanes.room if self._lanes is not None else max(2, self._capacity)
+            self._claimer.want(room, self._shape_key if self._active else None)
+            if not self._active:
                 self._reporter.updates_per_second = 0.0
                 self._bell.wait(1.0)
+            elif arrived and room > 0 and self._lanes is not None and self._lanes.sharing:
+                self._bell.wait(GATHER_SECONDS)
+            else:
+                self._train()
         for training in list(self._active.values()):
             self._free(training)
             self._close(training, "SCHEDULED", "queued")
@@ -76,71 +86,89 @@ class Loop:
 
     def _admit(self, training: Training) -> None:
         if not self._active and self._shape_key != training.lease.shape:
-            self._batch = LaneBatch[int](training.shape, self._capacity, self._device)
+            self._lanes = SharedLanes[int](training.shape, self._capacity, self._device)
             self._shape_key = training.lease.shape
-        assert self._batch is not None
+        assert self._lanes is not None
         assert self._shape_key == training.lease.shape, "a claim beside a training batch brings its shape only"
         if self._tracker is not None:
             self._tracker.start(training.lease, lambda run_id: setattr(training, "mlflow_run_id", run_id))
         self._active[training.run_id] = training
-        try:
-            self._batch.admit(training.run_id, training.plan)
-            self._validate([training])
-        except (RuntimeError, ValueError):
-            self._fail([training], traceback.format_exc())
+        past = self._lanes.admit(training.run_id, training.plan, eval_every=training.lease.eval_every)
+        self._relive(training, past)
+
+    def _relive(self, training: Training, past: Past) -> None:
+        """Give a run that joined others the record of what they did so far, as if it had been there."""
+        if 0 in past.losses:
+            self._note(training, past.losses[0])
+        for entry in past.logs:
+            if self._take_in(training, entry):
+                self._note(training, past.losses[training.step])
+            if training.run_id not in self._active:
+                return
 
     def _train(self) -> None:
-        assert self._batch is not None
-        started = time.monotonic()
-        pace = max(1, round(STRETCH_SECONDS / self._seconds_per_update))
-        updates = min(pace, *(training.next_validation() - training.step for training in self._active.values()))
+        lanes = self._lanes
+        assert lanes is not None
         try:
-            logs = self._batch.advance(updates)
+            lanes.seat()
+            self._validate([training for training in self._seated() if not training.history.val_loss])
+            if not lanes.lanes:
+                return
+            started = time.monotonic()
+            pace = max(1, round(STRETCH_SECONDS / self._seconds_per_update))
+            next_validations = (training.next_validation() - training.step for training in self._seated())
+            updates = min(pace, lanes.remaining, *next_validations)
+            logs = lanes.advance(updates)
             seconds = max(1e-6, time.monotonic() - started)
             self._seconds_per_update = seconds / updates
-            self._reporter.updates_per_second = updates * len(self._active) / seconds
-            due = [training for key, training in list(self._active.items()) if self._take_in(training, logs[key])]
-            self._validate(due)
+            self._reporter.updates_per_second = updates * lanes.lanes / seconds
+            self._validate([training for training in self._seated() if self._take_in(training, logs[training.run_id])])
         except RuntimeError:
-            self._fail(list(self._active.values()), traceback.format_exc())
+            self._fail(self._seated(), traceback.format_exc())
+
+    def _seated(self) -> list[Training]:
+        assert self._lanes is not None
+        return [self._active[run_id] for run_id in self._lanes.seated]
 
     def _take_in(self, training: Training, entry: StepLog) -> bool:
         """Record a stretch; whether a validation loss is due after it."""
+        initial = training.history.val_loss[0][1]
+        diverged_at, reason = entry.diverged_at, f"loss or gradient not finite at update {entry.diverged_at}"
+        completed_window = training.watch.diverged_at(entry, initial)
+        if completed_window is not None:
+            diverged_at = completed_window
+            entry = entry.until(completed_window)
+            reason = f"loss above {FACTOR} times its initial value for {training.watch.window} updates in a row"
         points = training.history.add_updates(entry)
         if self._tracker is not None:
             self._tracker.add(training.run_id, points)
         training.step += len(entry.train_loss)
-        if entry.diverged_at is None:
+        if diverged_at is None:
             return training.step == training.plan.schedule.total_steps or training.step % training.lease.eval_every == 0
-        self._end(
-            training,
-            Outcome(
-                state="diverged",
-                value=training.history.val_loss[0][1],
-                diverged_at=entry.diverged_at,
-                error=f"loss or gradient not finite at update {entry.diverged_at}",
-            ),
-        )
+        self._end(training, Outcome(state="diverged", value=initial, diverged_at=diverged_at, error=reason))
         return False
 
     def _validate(self, trainings: list[Training]) -> None:
         if not trainings:
             return
-        assert self._batch is not None
-        losses = self._batch.evaluate([training.run_id for training in trainings])
+        assert self._lanes is not None
+        losses = self._lanes.evaluate([training.run_id for training in trainings])
         for training in trainings:
-            loss = losses[training.run_id]
-            point = training.history.add_validation(training.step, loss)
-            if self._tracker is not None:
-                self._tracker.add(training.run_id, [point])
-            if not math.isfinite(loss):
-                initial = training.history.val_loss[0][1]
-                reason = f"validation loss not finite after update {training.step}"
-                self._end(training, Outcome(state="diverged", value=initial, diverged_at=training.step, error=reason))
-                continue
-            training.unreported.append(ValPoint(step=training.step, value=loss))
-            if training.step == training.plan.schedule.total_steps:
-                self._complete(training, loss)
+            self._note(training, losses[training.run_id])
+
+    def _note(self, training: Training, loss: float) -> None:
+        """Record a validation loss, which may be the end of the run."""
+        point = training.history.add_validation(training.step, loss)
+        if self._tracker is not None:
+            self._tracker.add(training.run_id, [point])
+        if not math.isfinite(loss):
+            initial = training.history.val_loss[0][1]
+            reason = f"validation loss not finite after update {training.step}"
+            self._end(training, Outcome(state="diverged", value=initial, diverged_at=training.step, error=reason))
+            return
+        training.unreported.append(ValPoint(step=training.step, value=loss))
+        if training.step == training.plan.schedule.total_steps:
+            self._complete(training, loss)
 
     def _complete(self, training: Training, loss: float) -> None:
         if training.history.lr == training.plan.schedule.lrs().tolist():
@@ -160,9 +188,13 @@ class Loop:
 
     def _free(self, training: Training) -> None:
         del self._active[training.run_id]
-        assert self._batch is not None
-        if training.run_id in self._batch.keys:
-            self._batch.remove(training.run_id)
+        assert self._lanes is not None
+        training.history.executed = self._lanes.executed[training.run_id]
+        self._lanes.remove(training.run_id)
+        self._asked += training.step
+        self._executed += training.history.executed
+        if not self._active:
+            log.info("ledger: %d updates asked for so far, %d executed", self._asked, self._executed)
 
     def _close(self, training: Training, status: Status, name: str, outcome: Outcome | None = None) -> None:
         """Complete the run's record first, then tell the service: a run that counts as ended has all its metrics."""

@@ -204,7 +204,8 @@ class Tracker:
             (folder / "lr.json").write_text(json.dumps({"lr": ending.history.lr}))
             (folder / "history.json.gz").write_bytes(ending.history.compressed())
             self._client.log_artifacts(mlflow_run_id, directory)
-        self._client.log_batch(mlflow_run_id, tags=[RunTag("rampline.outcome", ending.outcome)], synchronous=True)
+        tags = {"rampline.outcome": ending.outcome, "rampline.updates_executed": str(ending.history.executed)}
+        self._client.log_batch(mlflow_run_id, tags=[RunTag(*tag) for tag in tags.items()], synchronous=True)
         self._client.set_terminated(mlflow_run_id, status=ending.status)
         self._close(record)
 

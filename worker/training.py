@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from schedules import build
 from service.wire.protocol import Lease, Outcome, RunReport, ValPoint
 from worker.corpora import Corpora
+from worker.divergence import Watch
 from worker.history import History
 from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
@@ -19,6 +20,7 @@ class Training:
     shape: Shape
     plan: Plan
     history: History
+    watch: Watch
     step: int = 0
     order: str = "continue"
     mlflow_run_id: str | None = None
@@ -49,6 +51,7 @@ class Training:
                 corpus=corpora.load(lease.corpus, context=model.context, val_windows=lease.val_windows),
             ),
             history=History(total_steps=schedule.total_steps),
+            watch=Watch(total_steps=schedule.total_steps),
         )
 
     @property

@@ -10,6 +10,7 @@ from service.domain import corpora, progress
 from service.domain.access import Principal
 from service.domain.corpora import Text
 from service.domain.plan import Plan
+from service.domain.siblings import handing_out
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.store import clock
@@ -93,17 +94,16 @@ def add_trials(
     runs = [
         {
             "sweep_id": sweep.id,
-            "trial_id": trial_id,
+            "trial_id": ids[index],
             "replicate": replicate,
             "seed": (spec["seed"] + replicate) % 2**32,
             "shape": sweep.shape,
             "priority": sweep.priority,
             "state": "queued",
-            "total_steps": configuration.schedule["total_steps"],
+            "total_steps": configurations[index].schedule["total_steps"],
             "created_at": now,
         }
-        for trial_id, configuration in zip(ids, configurations, strict=True)
-        for replicate in range(spec["replicates"])
+        for index, replicate in handing_out(configurations, spec["replicates"])
     ]
     for start in range(0, len(runs), _CHUNK):
         session.execute(insert(Run), runs[start : start + _CHUNK])

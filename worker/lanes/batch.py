@@ -5,7 +5,7 @@ S = context + 1 bytes of a window, W validation windows, C coefficients.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from schedules.comparison import common_prefix
 from worker.lanes.layout import layout_of
 from worker.lanes.log import StepLog
 from worker.lanes.optimizer import coefficients
 from worker.lanes.plain import Transformer
-from worker.lanes.plan import Plan
+from worker.lanes.plan import Plan, first_difference
 from worker.lanes.program import Program
 from worker.lanes.shape import Shape
 
@@ -105,6 +106,14 @@ class LaneBatch(Generic[Key]):
         _check_agreement(lane.plan, plan, lane.update)
         new_row = self._append(new_key, plan, update=lane.update)
         self._rows_3KN[:, new_row] = self._rows_3KN[:, row]
+
+    def hand_over(self, key: Key, new_key: Key, plan: Plan) -> None:
+        """Let the lane of ``key`` go on as another run, which is to agree with it so far; raises as ``fork``."""
+        row = self._row(key)
+        lane = self._lanes[row]
+        _check_agreement(lane.plan, plan, lane.update)
+        self._keys[row] = new_key
+        self._lanes[row] = replace(lane, plan=plan, lrs=plan.schedule.lrs())
 
     def advance(self, updates: int) -> dict[Key, StepLog]:
         """Train every lane ``updates`` updates further and return what each did.
@@ -217,10 +226,10 @@ def _log(lane: _Lane, loss_U: NDArray[np.float32], norm_U: NDArray[np.float32]) 
 
 
 def _check_agreement(old: Plan, new: Plan, update: int) -> None:
-    for name in ("seed", "data_seed", "beta1", "beta2", "eps", "weight_decay", "grad_clip"):
-        if getattr(old, name) != getattr(new, name):
-            raise ValueError(f"{name}: a fork at update {update} shares {getattr(old, name)}, not {getattr(new, name)}")
-    if old.corpus.digest != new.corpus.digest or old.corpus.held_out != new.corpus.held_out:
+    name = first_difference(old, new)
+    if name == "corpus":
         raise ValueError("corpus: a fork shares its trunk's corpus; give the same")
-    if new.total_steps < update or not np.array_equal(old.schedule.lrs()[:update], new.schedule.lrs()[:update]):
+    if name is not None:
+        raise ValueError(f"{name}: a fork at update {update} shares {getattr(old, name)}, not {getattr(new, name)}")
+    if common_prefix(old.schedule, new.schedule) < update:
         raise ValueError(f"schedule: the rates differ before update {update}, where the fork is asked for")

@@ -48,6 +48,11 @@ class Corpus:
         """The SHA-256 of the text, in hexadecimal."""
         return hashlib.sha256(self._text).hexdigest()
 
+    @property
+    def cut(self) -> tuple[str, float, int, int]:
+        """What decides the windows: the text's digest, the share held out, the context, the validation windows."""
+        return self.digest, self.held_out, self.context, self.val_windows
+
     @cached_property
     def held_out_windows(self) -> U8:
         """The fixed validation windows [W, S], evenly spaced over the held-out tail; a short tail repeats some."""

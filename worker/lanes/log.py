@@ -1,6 +1,6 @@
 """The log: what a lane did in some updates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,3 +26,11 @@ class StepLog:
     def last_update(self) -> int:
         """Return the number of the last applied update, ``first_update - 1`` when there is none."""
         return self.first_update + len(self.lr) - 1
+
+    def until(self, update: int) -> "StepLog":
+        """Return the log of these updates up to ``update``, which must be one of them."""
+        assert self.first_update <= update <= self.last_update
+        n = update - self.first_update + 1
+        return replace(
+            self, lr=self.lr[:n], train_loss=self.train_loss[:n], grad_norm=self.grad_norm[:n], diverged_at=None
+        )

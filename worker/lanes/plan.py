@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from schedules.comparison import common_prefix
 from schedules.schedule import Schedule
 from worker.lanes.data import Corpus
 
@@ -44,3 +45,16 @@ class Plan:
     def total_steps(self) -> int:
         """Return the number of updates of the run, T."""
         return self.schedule.total_steps
+
+
+def first_difference(one: Plan, other: Plan) -> str | None:
+    """Return the name of the first field, the schedule aside, in which two plans train or validate differently."""
+    for name in ("seed", "data_seed", "beta1", "beta2", "eps", "weight_decay", "grad_clip"):
+        if getattr(one, name) != getattr(other, name):
+            return name
+    return None if one.corpus.cut == other.corpus.cut else "corpus"
+
+
+def agreement(one: Plan, other: Plan) -> int:
+    """Return through how many updates two runs of one shape are the same run, bit for bit."""
+    return common_prefix(one.schedule, other.schedule) if first_difference(one, other) is None else 0

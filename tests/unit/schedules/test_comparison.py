@@ -1,6 +1,6 @@
 import pytest
 
-from schedules import alike, build, common_prefix, same_rates
+from schedules import alike, build, common_prefix, distinct_updates, same_rates
 from tests.unit.schedules.schedule_examples import PEAK, TOTAL, WARMUP, example
 
 
@@ -40,6 +40,20 @@ def test_a_range_outside_a_run_is_refused() -> None:
 
 def test_duplicates_are_grouped_whatever_they_are_called() -> None:
     assert alike([example("linear"), example("cosine"), example("polynomial", power=1.0)]) == [(0, 2), (1,)]
+
+
+def test_each_shared_beginning_counts_once() -> None:
+    curves = [
+        example("wsd", decay_steps=100),
+        example("wsd", decay_steps=30),
+        example("wsd", decay_steps=30),
+        example("linear"),
+        example("constant", total_steps=300),
+        example("noam"),
+    ]
+    nodes = {tuple(curve.lrs()[: update + 1]) for curve in curves for update in range(curve.total_steps)}
+    assert distinct_updates(curves) == len(nodes)
+    assert distinct_updates([]) == 0
 
 
 def test_the_area_is_the_sum_of_the_rates() -> None:

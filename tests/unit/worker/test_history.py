@@ -49,9 +49,11 @@ def test_the_file_holds_every_update() -> None:
     history = History(total_steps=5_000)
     history.add_updates(stretch(1, 5_000))
     history.add_validation(5_000, 1.5)
+    history.executed = 3_000
     kept = json.loads(gzip.decompress(history.compressed()))
     assert len(kept["lr"]) == len(kept["train_loss"]) == len(kept["grad_norm"]) == 5_000
     assert kept["val_loss"] == [{"step": 5_000, "value": 1.5}]
+    assert kept["updates"] == {"asked": 5_000, "executed": 3_000}
 
 
 def test_timestamps_are_fixed_when_the_point_is_made() -> None:

@@ -1,0 +1,38 @@
+"""The order in which a sweep's runs are handed out: siblings together, so that they meet on one worker.
+
+Siblings are runs of one seed whose rates begin alike; a worker trains their common beginning once.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import schedules
+from service.domain.space import Configuration
+
+# Rates are compared at these updates: at growing distances few tell, nearly enough, where two schedules part.
+_UPDATES = np.unique(np.logspace(0, 24, 49, base=2).round())
+
+
+def handing_out(configurations: Sequence[Configuration], replicates: int) -> list[tuple[int, int]]:
+    """The runs as (index of the configuration, replicate), in the order in which workers are to get them.
+
+    Configurations keep their order, except that those whose first rate and optimizer agree follow the first of them.
+    """
+    rates = [_rates(configuration) for configuration in configurations]
+    trunks: dict[tuple[str, float], int] = {}
+    for index, configuration in enumerate(configurations):
+        trunks.setdefault((repr(configuration.optimizer), rates[index][0]), index)
+    runs = [(index, replicate) for index in range(len(configurations)) for replicate in range(replicates)]
+
+    def place(run: tuple[int, int]) -> tuple[int, int, list[float]]:
+        index, replicate = run
+        return trunks[repr(configurations[index].optimizer), rates[index][0]], replicate, rates[index]
+
+    return sorted(runs, key=place)
+
+
+def _rates(configuration: Configuration) -> list[float]:
+    schedule = schedules.build(configuration.schedule)
+    rates: list[float] = schedule.rates_at(_UPDATES[schedule.total_steps >= _UPDATES]).tolist()
+    return rates
