@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 REGISTER_TRIES = 12
 FLUSH_SECONDS = 10.0
+FIRST_CLAIM = 2  # before the number of lanes is known; one would not show whether runs share
 LANES = {"cpu": 4, "cuda": 32}
 
 
@@ -58,7 +59,8 @@ def run(settings: WorkerSettings) -> None:
         welcome = _register(link, hello, settings.url, bell)
         if welcome is not None:
             capacity = Capacity(device, hello.device_name, settings.scratch_dir, given=settings.lanes)
-            _work(link, welcome, hello, device, capacity, settings.scratch_dir, bell)
+            first_claim = settings.lanes or FIRST_CLAIM
+            _work(link, welcome, hello, device, capacity, first_claim, settings.scratch_dir, bell)
     log.info("left")
 
 
@@ -111,6 +113,7 @@ def _work(
     hello: Hello,
     device: torch.device,
     capacity: Capacity,
+    first_claim: int,
     scratch: Path,
     bell: Bell,
 ) -> None:
@@ -121,7 +124,7 @@ def _work(
     reporter = Reporter(link, welcome.worker_id, bell, interval_seconds=welcome.report_seconds)
     claimer = Claimer(link, Corpora(scratch, link), welcome.worker_id, reporter, bell)
     Loop(
-        device, capacity, first_claim=hello.lanes, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker
+        device, capacity, first_claim=first_claim, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker
     ).run()
     log.info("draining")
     claimer.stop()
