@@ -95,6 +95,9 @@ class Loop:
             self._shape_key = training.lease.shape
         assert self._lanes is not None
         assert self._shape_key == training.lease.shape, "a claim beside a training batch brings its shape only"
+        earlier = self._active.get(training.run_id)
+        if earlier is not None:  # its lease expired, and this worker was given the run again
+            self._free(earlier)
         if self._tracker is not None:
             self._tracker.start(training.lease, lambda run_id: setattr(training, "mlflow_run_id", run_id))
         self._active[training.run_id] = training
