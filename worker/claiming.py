@@ -68,6 +68,10 @@ class Claimer:
             self._claim(lanes, shape)
 
     def _claim(self, lanes: int, shape: str | None) -> None:
+        if self._reporter.away:
+            # After an absence the runs held here are to be reported on before any, these among them, are claimed.
+            self._pause(self._backoff.wait())
+            return
         wait = IDLE_POLL_SECONDS if shape is None else BUSY_POLL_SECONDS
         try:
             granted = self._link.claim(Claim(worker_id=self._worker_id, lanes=lanes, shape=shape, wait_seconds=wait))

@@ -66,6 +66,20 @@ class History:
         }
         return gzip.compress(json.dumps(sequences).encode(), mtime=0)
 
+    @classmethod
+    def read(cls, compressed: bytes, *, total_steps: int) -> "History":
+        """Return the history of a run of so many updates from what `compressed` gave. Raises ValueError."""
+        try:
+            kept = json.loads(gzip.decompress(compressed))
+            return cls(
+                total_steps=total_steps,
+                executed=kept["updates"]["executed"],
+                val_loss=[(point["step"], point["value"]) for point in kept["val_loss"]],
+                **{name: kept[name] for name in ("lr", "train_loss", "grad_norm")},
+            )
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"history: {error!r}; give the artifact history.json.gz of a run") from error
+
     def _is_charted(self, step: int) -> bool:
         stride = -(-self.total_steps // CHARTED_UPDATES)
         return step in (1, self.total_steps) or step % stride == 0

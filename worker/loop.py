@@ -9,6 +9,7 @@ import torch
 
 from service.wire.protocol import Outcome, ValPoint
 from worker.bell import Bell
+from worker.calibration import Capacity
 from worker.claiming import Claimer
 from worker.divergence import FACTOR
 from worker.lanes.log import StepLog
@@ -24,10 +25,11 @@ GATHER_SECONDS = 0.2
 
 
 class Loop:
-    """Trains what the claimer brings, in at most `capacity` lanes on one device, until told to drain.
+    """Trains what the claimer brings, in lanes on one device, until told to drain.
 
-    Runs that agree so far share a lane, so it may hold more runs than lanes; before it trains on, it gathers those
-    that come soon and may share.
+    The capacity says how many lanes a shape gets; before any shape is known, the first claim asks for a fixed number
+    of runs. Runs that agree so far share a lane, so it may hold more runs than lanes; before it trains on, it gathers
+    those that come soon and may share.
 
     The training thread alone touches the batch. It looks up between stretches of about half a second, so an order
     takes effect within one.
@@ -36,8 +38,9 @@ class Loop:
     def __init__(
         self,
         device: torch.device,
-        capacity: int,
+        capacity: Capacity,
         *,
+        first_claim: int,
         bell: Bell,
         claimer: Claimer,
         reporter: Reporter,
@@ -45,6 +48,7 @@ class Loop:
     ) -> None:
         self._device = device
         self._capacity = capacity
+        self._first_claim = first_claim
         self._bell = bell
         self._claimer = claimer
         self._reporter = reporter
@@ -62,7 +66,7 @@ class Loop:
             arrived = self._claimer.take()
             for training in arrived:
                 self._admit(training)
-            room = self._lanes.room if self._lanes is not None else max(2, self._capacity)
+            room = self._lanes.room if self._lanes is not None else max(2, self._first_claim)
             self._claimer.want(room, self._shape_key if self._active else None)
             if not self._active:
                 self._reporter.updates_per_second = 0.0
@@ -86,10 +90,14 @@ class Loop:
 
     def _admit(self, training: Training) -> None:
         if not self._active and self._shape_key != training.lease.shape:
-            self._lanes = SharedLanes[int](training.shape, self._capacity, self._device)
+            lanes = self._capacity.of(training.shape)
+            self._lanes = SharedLanes[int](training.shape, lanes, self._device)
             self._shape_key = training.lease.shape
         assert self._lanes is not None
         assert self._shape_key == training.lease.shape, "a claim beside a training batch brings its shape only"
+        earlier = self._active.get(training.run_id)
+        if earlier is not None:  # its lease expired, and this worker was given the run again
+            self._free(earlier)
         if self._tracker is not None:
             self._tracker.start(training.lease, lambda run_id: setattr(training, "mlflow_run_id", run_id))
         self._active[training.run_id] = training

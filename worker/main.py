@@ -9,6 +9,7 @@ import torch
 
 from service.wire.protocol import Hello, Welcome
 from worker.bell import Bell
+from worker.calibration import Capacity
 from worker.claiming import Claimer
 from worker.corpora import Corpora
 from worker.lanes.memory import keep_freed_memory
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 REGISTER_TRIES = 12
 FLUSH_SECONDS = 10.0
+FIRST_CLAIM = 2  # before the number of lanes is known; one would not show whether runs share
 LANES = {"cpu": 4, "cuda": 32}
 
 
@@ -56,7 +58,9 @@ def run(settings: WorkerSettings) -> None:
     with Link(settings.url, token) as link:
         welcome = _register(link, hello, settings.url, bell)
         if welcome is not None:
-            _work(link, welcome, hello, device, settings.scratch_dir, bell)
+            capacity = Capacity(device, hello.device_name, settings.scratch_dir, given=settings.lanes)
+            first_claim = settings.lanes or FIRST_CLAIM
+            _work(link, welcome, hello, device, capacity, first_claim, settings.scratch_dir, bell)
     log.info("left")
 
 
@@ -103,14 +107,25 @@ def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:
     return None
 
 
-def _work(link: Link, welcome: Welcome, hello: Hello, device: torch.device, scratch: Path, bell: Bell) -> None:
-    log.info("registered as worker %d: %s with %d lanes", welcome.worker_id, hello.device_name, hello.lanes)
+def _work(
+    link: Link,
+    welcome: Welcome,
+    hello: Hello,
+    device: torch.device,
+    capacity: Capacity,
+    first_claim: int,
+    scratch: Path,
+    bell: Bell,
+) -> None:
+    log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name)
     tracker = None
     if welcome.tracking_url is not None:
         tracker = Tracker(welcome.tracking_url, worker=hello.name, device=hello.device_name)
     reporter = Reporter(link, welcome.worker_id, bell, interval_seconds=welcome.report_seconds)
     claimer = Claimer(link, Corpora(scratch, link), welcome.worker_id, reporter, bell)
-    Loop(device, hello.lanes, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker).run()
+    Loop(
+        device, capacity, first_claim=first_claim, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker
+    ).run()
     log.info("draining")
     claimer.stop()
     if tracker is not None:

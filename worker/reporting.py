@@ -44,6 +44,11 @@ class Reporter:
         with self._lock:
             return list(self._held.values())
 
+    @property
+    def away(self) -> bool:
+        """Whether the service has not answered the last report."""
+        return self._away
+
     def hurry(self) -> None:
         """Report now: a run has ended."""
         self._wake.set()

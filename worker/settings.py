@@ -18,7 +18,9 @@ class WorkerSettings(BaseSettings):
     worker_token_file: Path | None = Field(default=None, description="a file that holds the token")
     worker_name: str = Field(default_factory=lambda: f"{platform.node()}:{os.getpid()}", max_length=200)
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
-    lanes: int | None = Field(default=None, ge=1, le=4096, description="runs trained at once")
+    lanes: int | None = Field(
+        default=None, ge=1, le=4096, description="runs trained at once; found by measurement if not given"
+    )
     scratch_dir: Path = Field(
         default_factory=lambda: Path.home() / ".cache" / "rampline", description="where texts are kept"
     )

@@ -75,7 +75,7 @@ def test_only_the_user_can_read_the_token(up: Up) -> None:
 
 
 def test_whatever_is_killed_every_run_ends_once_with_a_complete_record(tmp_path: Path) -> None:
-    up = Up(tmp_path / "data", ("--workers", "1"), {"RAMPLINE_LEASE_SECONDS": "3"})
+    up = Up(tmp_path / "data", ("--workers", "1", "--lanes", "4"), {"RAMPLINE_LEASE_SECONDS": "3"})
     up.start()
     sweep = up.client.submit(SLOW_SWEEP)
     wait_until_training(up, sweep.id)

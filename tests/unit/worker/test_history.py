@@ -56,6 +56,16 @@ def test_the_file_holds_every_update() -> None:
     assert kept["updates"] == {"asked": 5_000, "executed": 3_000}
 
 
+def test_the_file_can_be_read_again_and_anything_else_is_refused() -> None:
+    history = History(total_steps=20)
+    history.add_updates(stretch(1, 20))
+    history.add_validation(20, 1.5)
+    assert History.read(history.compressed(), total_steps=20) == history
+    for other in (b"", b"text", gzip.compress(b"[]"), gzip.compress(b"{}"), gzip.compress(b"no")):
+        with pytest.raises(ValueError, match="history"):
+            History.read(other, total_steps=20)
+
+
 def test_timestamps_are_fixed_when_the_point_is_made() -> None:
     history = History(total_steps=10)
     points = history.add_updates(stretch(1, 10))

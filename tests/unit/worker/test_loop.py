@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from service.wire.protocol import Claim, Command, Granted, Lease, Orders, Outcom
 from service.wire.sweep import Model, Optimizer
 from tests.unit.lanes.lane_examples import TEXT
 from worker.bell import Bell
+from worker.calibration import Capacity
 from worker.claiming import Claimer
 from worker.corpora import Corpora
 from worker.history import Point
@@ -130,7 +132,11 @@ class Worked:
         self.bell = bell = Bell()
         reporter = Reporter(self.service, 1, bell, interval_seconds=0.01)
         claimer = Claimer(self.service, FakeCorpora(), 1, reporter, bell)
-        loop = Loop(torch.device("cpu"), lanes, bell=bell, claimer=claimer, reporter=reporter, tracker=self.tracker)
+        device = torch.device("cpu")
+        capacity = Capacity(device, "processor", Path(), given=lanes)
+        loop = Loop(
+            device, capacity, first_claim=lanes, bell=bell, claimer=claimer, reporter=reporter, tracker=self.tracker
+        )
         thread = threading.Thread(target=loop.run)
         thread.start()
         deadline = time.monotonic() + 120

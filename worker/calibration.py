@@ -1,0 +1,118 @@
+"""How many lanes to train a shape with: measured once for a shape, a device and a version of torch, and remembered."""
+
+import contextlib
+import json
+import logging
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import schedules
+from worker.lanes.batch import LaneBatch
+from worker.lanes.data import Corpus
+from worker.lanes.plan import Plan
+from worker.lanes.shape import Shape
+
+log = logging.getLogger(__name__)
+
+SECONDS = 2.0
+MOST_LANES = {"cpu": 16, "cuda": 256}
+_UPDATES = 2  # of one measurement
+_REPEATED = 3
+_WORTH = 1.05  # more lanes end all runs later, so they have to gain
+_LONG_ENOUGH = 1_000
+
+
+class Capacity:
+    """The number of lanes for a shape: the one given, else the one remembered, else one that is measured now."""
+
+    def __init__(self, device: torch.device, device_name: str, directory: Path, *, given: int | None = None) -> None:
+        self._device = device
+        self._given = given
+        self._path = directory / "lanes.json"
+        self._machine = f"{device_name}, {device.type}, torch {torch.__version__}"
+
+    def of(self, shape: Shape) -> int:
+        """How many lanes to train this shape with; a first measurement takes about two seconds."""
+        if self._given is not None:
+            return self._given
+        key = f"{self._machine}, {shape!r}"
+        known = self._known()
+        if not isinstance(known.get(key), int) or known[key] < 1:
+            known[key] = measured(shape, self._device)
+            log.info("%d lanes train this shape fastest here", known[key])
+            self._remember(known)
+        return known[key]
+
+    def _known(self) -> dict[str, int]:
+        try:
+            known = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _remember(self, known: dict[str, int]) -> None:
+        """Replace the file in one go; of two workers that measure at once, one is remembered."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as file:
+                json.dump(known, file, indent=2)
+            os.replace(file.name, self._path)
+        except OSError as error:
+            log.warning("the number of lanes is not remembered: %s", error)
+
+
+def measured(shape: Shape, device: torch.device, *, seconds: float = SECONDS) -> int:
+    """Return the fewest lanes that together train within 5% as fast as any that were tried and fit the memory.
+
+    Tried are 1, 2, 4, ... lanes, as far as ``seconds`` suffice, and one in any case.
+    """
+    paces: dict[int, float] = {}
+    lanes = 1
+    _warm_up(shape, device)
+    deadline = time.monotonic() + seconds
+    while lanes <= MOST_LANES[device.type]:
+        least_seconds = (1 + _UPDATES) * lanes / max(paces.values()) if paces else 0.0
+        if paces and time.monotonic() + least_seconds > deadline:
+            break
+        try:
+            paces[lanes] = _pace(shape, lanes, device, deadline)
+        except RuntimeError as error:  # torch's OutOfMemoryError is one
+            log.info("%d lanes do not fit: %s", lanes, str(error).splitlines()[0])
+            break
+        lanes *= 2
+    fastest = max(paces.values(), default=0.0)
+    return min((lanes for lanes, pace in paces.items() if _WORTH * pace >= fastest), default=1)
+
+
+def _warm_up(shape: Shape, device: torch.device) -> None:
+    """The first updates in a process set up libraries, which can take longer than all the measurements."""
+    with contextlib.suppress(RuntimeError):
+        _pace(shape, 1, device, deadline=0.0)
+
+
+def _pace(shape: Shape, lanes: int, device: torch.device, deadline: float) -> float:
+    """The updates of all lanes in a second: the best of a few short measurements.
+
+    On a CPU in seconds of processor time, which says more than the clock's where other processes are busy.
+    """
+    clock = time.process_time if device.type == "cpu" else time.monotonic
+    corpus = Corpus(bytes(range(256)) * (1 + shape.context // 8), context=shape.context, val_windows=1)
+    schedule = schedules.build({"type": "constant", "total_steps": _LONG_ENOUGH, "peak_lr": 1e-6})
+    plan = Plan(schedule=schedule, corpus=corpus)
+    batch = LaneBatch[int](shape, lanes, device)
+    for number in range(lanes):
+        batch.admit(number, replace(plan, seed=number))
+    batch.advance(1)
+    paces = []
+    for _ in range(_REPEATED):
+        started = clock()
+        batch.advance(_UPDATES)
+        paces.append(_UPDATES * lanes / max(1e-9, clock() - started))
+        if time.monotonic() > deadline:
+            break
+    return max(paces)
