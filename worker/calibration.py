@@ -23,7 +23,7 @@ SECONDS = 2.0
 MOST_LANES = {"cpu": 16, "cuda": 256}
 _UPDATES = 2  # of one measurement
 _REPEATED = 3
-_WORTH = 1.05  # more lanes end all runs later, so they have to gain
+_WORTH = 1.1  # more lanes end all runs later, and leave other workers idle at the end of a sweep, so they have to gain
 _LONG_ENOUGH = 1_000
 
 
@@ -42,10 +42,13 @@ class Capacity:
             return self._given
         key = f"{self._machine}, {shape!r}"
         known = self._known()
-        if not isinstance(known.get(key), int) or known[key] < 1:
-            known[key] = measured(shape, self._device)
+        if key not in known:
+            lanes = measured(shape, self._device)
+            known = self._known()  # of workers that measure at the same time, the first decides for all
+            if key not in known:
+                known[key] = lanes
+                self._remember(known)
             log.info("%d lanes train this shape fastest here", known[key])
-            self._remember(known)
         return known[key]
 
     def _known(self) -> dict[str, int]:
@@ -53,10 +56,12 @@ class Capacity:
             known = json.loads(self._path.read_text())
         except (OSError, ValueError):
             return {}
-        return known if isinstance(known, dict) else {}
+        if not isinstance(known, dict):
+            return {}
+        return {key: lanes for key, lanes in known.items() if isinstance(lanes, int) and lanes >= 1}
 
     def _remember(self, known: dict[str, int]) -> None:
-        """Replace the file in one go; of two workers that measure at once, one is remembered."""
+        """Replace the file in one go."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as file:
@@ -67,7 +72,7 @@ class Capacity:
 
 
 def measured(shape: Shape, device: torch.device, *, seconds: float = SECONDS) -> int:
-    """Return the fewest lanes that together train within 5% as fast as any that were tried and fit the memory.
+    """Return the fewest lanes that together train within a tenth as fast as any that were tried and fit the memory.
 
     Tried are 1, 2, 4, ... lanes, as far as ``seconds`` suffice, and one in any case.
     """
