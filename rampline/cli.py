@@ -125,7 +125,7 @@ def serve(
     from service.server import serve as run_service  # noqa: PLC0415 - its imports cost every other command a second
     from service.settings import Settings  # noqa: PLC0415
 
-    given: dict[str, Any] = {"host": host, "port": port}
+    given: dict[str, Any] = {"host": host, "port": port, "data_dir": default_data_dir()}
     run_service(Settings(**{name: value for name, value in given.items() if value is not None}))
 
 
@@ -287,7 +287,7 @@ def upgrade() -> None:
     from service.settings import Settings  # noqa: PLC0415 - as in serve
     from service.store.migrate import upgrade as upgrade_database  # noqa: PLC0415
 
-    upgrade_database(Settings().database)
+    upgrade_database(Settings(data_dir=default_data_dir()).database)
     console.print("The database is up to date.")
 
 
