@@ -86,7 +86,8 @@ def up(
         console.print(
             f"  {len(product.devices)} workers ({', '.join(product.devices)}), data in {data_dir}", highlight=False
         )
-        console.print("  submit a sweep: rampline submit examples/first-sweep.yaml --watch", highlight=False)
+        here = "" if data_dir == default_data_dir() else f"RAMPLINE_DATA_DIR={data_dir} "
+        console.print(f"  submit a sweep: {here}rampline submit examples/first-sweep.yaml --watch", highlight=False)
         console.print("  Ctrl-C stops everything; what has been accepted goes on at the next start.")
         while not stopping.wait(0.5):
             for line in processes.watch():

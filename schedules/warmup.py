@@ -18,7 +18,7 @@ SHAPES = ("linear", "cosine", "exponential")
 def climb(z: F64, start: float, peak: float, shape: str) -> F64:
     """Return the rates [N] at progress ``z`` [N]: ``start`` at 0, exactly ``peak`` from 1 on."""
     if shape == "exponential":
-        rates = start * (peak / start) ** z
+        rates = start * (peak / start) ** np.minimum(z, 1)  # beyond, it may overflow
     elif shape == "cosine":
         rates = start + (peak - start) * ((1 - np.cos(np.pi * z)) / 2)
     else:
@@ -59,10 +59,10 @@ class Warmed(Schedule):
         if not self.warmup_steps:
             return self._after_warmup(n)
         up = climb(n / self.warmup_steps, self.start_lr, self.peak_lr, self.warmup_shape)
-        return np.where(n <= self.warmup_steps, up, self._after_warmup(n))
+        return np.where(n <= self.warmup_steps, up, self._after_warmup(np.maximum(n, self.warmup_steps)))
 
     def _after_warmup(self, n: F64) -> F64:
-        """Return the rates [N] at updates ``n`` [N]; those up to warmup_steps are not looked at."""
+        """Return the rates [N] at updates ``n`` [N] >= warmup_steps; that of warmup_steps itself is not looked at."""
         raise NotImplementedError
 
 

@@ -1,9 +1,11 @@
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+from schedules import build
 from tests.unit.schedules.schedule_examples import ALL, D_MODEL, PEAK, TOTAL, WARMUP, example
 
 
@@ -113,3 +115,19 @@ def test_one_update_at_a_time_is_the_same_as_all_at_once(family: str) -> None:
 def test_an_update_outside_the_run_is_refused(step: int) -> None:
     with pytest.raises(ValueError, match=f"update {step} is outside the run; ask for 1 to {TOTAL}"):
         example("cosine").lr(step)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"type": "constant", "warmup_shape": "exponential", "start_lr": 1e-12, "peak_lr": 1.0, "warmup_steps": 1},
+        {"type": "exponential", "decay_rate": 5.0, "peak_lr": 1.0, "warmup_steps": 900},
+        {"type": "polynomial", "power": 200.0, "peak_lr": 1.0, "warmup_steps": 999},
+    ],
+)
+def test_what_lies_beyond_warmup_or_before_decay_does_not_overflow(mapping: dict[str, Any]) -> None:
+    schedule = build({**mapping, "total_steps": 1000})
+    with np.errstate(all="raise", under="ignore"):
+        rates = schedule.lrs()
+    assert np.isfinite(rates).all()
+    assert rates.max() == rates[mapping["warmup_steps"] - 1] == 1.0
