@@ -90,8 +90,12 @@ class Loop:
 
     def _admit(self, training: Training) -> None:
         if not self._active and self._shape_key != training.lease.shape:
-            lanes = self._capacity.of(training.shape)
-            self._lanes = SharedLanes[int](training.shape, lanes, self._device)
+            try:
+                lanes = self._capacity.of(training.shape)
+                self._lanes = SharedLanes[int](training.shape, lanes, self._device)
+            except (RuntimeError, MemoryError) as error:  # torch's OutOfMemoryError is a RuntimeError
+                self._turn_away(training, f"no room for one lane of this shape on {self._device}: {error}")
+                return
             self._shape_key = training.lease.shape
         assert self._lanes is not None
         assert self._shape_key == training.lease.shape, "a claim beside a training batch brings its shape only"
@@ -103,6 +107,12 @@ class Loop:
         self._active[training.run_id] = training
         past = self._lanes.admit(training.run_id, training.plan, eval_every=training.lease.eval_every)
         self._relive(training, past)
+
+    def _turn_away(self, training: Training, error: str) -> None:
+        """Fail a run that never got as far as a lane."""
+        log.error("run %d failed: %s", training.run_id, error)
+        training.outcome = Outcome(state="failed", error=error[:4000])
+        self._reporter.hurry()
 
     def _relive(self, training: Training, past: Past) -> None:
         """Give a run that joined others the record of what they did so far, as if it had been there."""
@@ -131,7 +141,7 @@ class Loop:
             self._seconds_per_update = seconds / updates
             self._reporter.updates_per_second = updates * lanes.lanes / seconds
             self._validate([training for training in self._seated() if self._take_in(training, logs[training.run_id])])
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             self._fail(self._seated(), traceback.format_exc())
 
     def _seated(self) -> list[Training]:

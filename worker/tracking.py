@@ -59,6 +59,7 @@ class Record:
     tried: bool = False
     pending: list[Point] = field(default_factory=list)
     ending: Ending | None = None
+    refused: bool = False
 
 
 class Tracker:
@@ -137,9 +138,15 @@ class Tracker:
                     record.lease.run_id,
                     _first_line(error),
                 )
-                self._close(record)
+                record.refused = True
 
     def _flush_record(self, record: Record) -> None:
+        if record.refused:
+            with self._lock:
+                record.pending.clear()
+            if record.ending is not None:
+                self._close(record)
+            return
         if record.mlflow_run_id is None:
             record.mlflow_run_id = self._create(record)
             record.on_created(record.mlflow_run_id)
@@ -211,7 +218,8 @@ class Tracker:
 
     def _close(self, record: Record) -> None:
         with self._lock:
-            self._records.pop(record.lease.run_id, None)
+            if self._records.get(record.lease.run_id) is record:  # and not that of a later attempt
+                del self._records[record.lease.run_id]
             ending = record.ending
         if ending is not None:
             ending.on_closed()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -161,6 +162,21 @@ def test_a_later_attempt_replaces_the_record_and_the_stale_worker_cannot_write(
     assert len(mlflow.history(taken.created[0], "lr")) == UPDATES
     assert len(mlflow.history(stale.created[0], "lr")) <= 20
     other.close(10)
+
+
+def test_a_record_that_a_person_deletes_neither_stops_training_nor_holds_up_its_end(
+    tracker: Tracker, mlflow_server: MlflowServer
+) -> None:
+    record = Record(tracker)
+    record.train(1, 20)
+    wait_until(lambda: bool(record.created))
+    url = f"{mlflow_server.url}/api/2.0/mlflow/runs/delete"
+    httpx.post(url, json={"run_id": record.created[0]}).raise_for_status()
+    record.train(21, 20)
+    time.sleep(1.0)  # several flushes, so that the refusal comes before what follows
+    record.train(41, 20)
+    record.finish()
+    assert record.closed.wait(60)
 
 
 def test_a_run_that_goes_back_to_the_queue_is_scheduled_not_running(

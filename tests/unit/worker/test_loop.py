@@ -18,6 +18,8 @@ from worker.claiming import Claimer
 from worker.corpora import Corpora
 from worker.history import Point
 from worker.lanes.data import Corpus
+from worker.lanes.shape import Shape
+from worker.lanes.sharing import SharedLanes
 from worker.link import Link
 from worker.loop import Loop
 from worker.reporting import Reporter
@@ -226,3 +228,27 @@ def test_siblings_diverge_each_by_the_window_of_its_own_length() -> None:
         assert worked.service.outcomes[run_id].value == ending.history.val_loss[0][1]
     assert_same_record(worked, short)
     assert_same_record(worked, long)
+
+
+def test_a_shape_for_which_there_is_no_memory_fails_its_own_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_device(shape: Shape, lanes: int, device: torch.device) -> SharedLanes[int]:
+        if shape.d_model > 16:
+            raise torch.OutOfMemoryError("not enough memory")
+        return SharedLanes[int](shape, lanes, device)
+
+    monkeypatch.setattr("worker.loop.SharedLanes", Refusing(of_device))
+    huge = lease(1, shape="huge", model=Model(d_model=32, n_layers=1, n_heads=2, context=16))
+    worked = Worked([huge, lease(2)], lanes=1)
+    assert worked.service.outcomes[1].state == "failed"
+    assert "no room" in str(worked.service.outcomes[1].error)
+    assert worked.service.outcomes[2].state == "completed"
+
+
+class Refusing:
+    """Stands in for a generic class: made through a function."""
+
+    def __init__(self, make: Callable[..., SharedLanes[int]]) -> None:
+        self._make = make
+
+    def __getitem__(self, _key: type) -> Callable[..., SharedLanes[int]]:
+        return self._make
