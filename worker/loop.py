@@ -93,6 +93,7 @@ class Loop:
             try:
                 lanes = self._capacity.of(training.shape)
                 self._lanes = SharedLanes[int](training.shape, lanes, self._device)
+                self._reporter.lanes = lanes
             except (RuntimeError, MemoryError) as error:  # torch's OutOfMemoryError is a RuntimeError
                 self._turn_away(training, f"no room for one lane of this shape on {self._device}: {error}")
                 return
@@ -129,6 +130,7 @@ class Loop:
         assert lanes is not None
         try:
             lanes.seat()
+            self._note_shares(lanes.shares)
             self._validate([training for training in self._seated() if not training.history.val_loss])
             if not lanes.lanes:
                 return
@@ -143,6 +145,10 @@ class Loop:
             self._validate([training for training in self._seated() if self._take_in(training, logs[training.run_id])])
         except (RuntimeError, MemoryError):
             self._fail(self._seated(), traceback.format_exc())
+
+    def _note_shares(self, shares: dict[int, float]) -> None:
+        for training in self._active.values():
+            training.lane_share = shares.get(training.run_id, 0.0)
 
     def _seated(self) -> list[Training]:
         assert self._lanes is not None
@@ -206,6 +212,7 @@ class Loop:
 
     def _free(self, training: Training) -> None:
         del self._active[training.run_id]
+        training.lane_share = 0.0
         assert self._lanes is not None
         training.history.executed = self._lanes.executed[training.run_id]
         self._lanes.remove(training.run_id)

@@ -25,6 +25,7 @@ class Reporter:
         self._stopped = threading.Event()
         self._away = False
         self.updates_per_second = 0.0
+        self.lanes: int | None = None
         self._thread = threading.Thread(target=self._run, name="reporting", daemon=True)
         self._thread.start()
 
@@ -83,7 +84,12 @@ class Reporter:
         reports = [training.report() for training in trainings]
         try:
             orders = self._link.report(
-                Report(worker_id=self._worker_id, updates_per_second=self.updates_per_second, runs=reports)
+                Report(
+                    worker_id=self._worker_id,
+                    lanes=self.lanes,
+                    updates_per_second=self.updates_per_second,
+                    runs=reports,
+                )
             )
         except UnreachableError as error:
             if not self._away:

@@ -23,6 +23,9 @@ class Training:
     watch: Watch
     step: int = 0
     order: str = "continue"
+    lane_share: float = 0.0
+    resumed_from: int = 0
+    note: str | None = None
     mlflow_run_id: str | None = None
     outcome: Outcome | None = None
     unreported: list[ValPoint] = field(default_factory=list)
@@ -71,6 +74,9 @@ class Training:
             run_id=self.run_id,
             fence=self.lease.fence,
             step=self.step,
+            lane_share=self.lane_share,
+            resumed_from=self.resumed_from,
+            note=self.note,
             train_loss=losses[0] if losses and math.isfinite(losses[0]) else None,
             val=self.unreported[:],
             mlflow_run_id=self.mlflow_run_id,

@@ -15,10 +15,13 @@ def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
     ids = [sweep.id for sweep in sweeps]
     runs: dict[int, dict[RunState, int]] = {sweep_id: dict.fromkeys(get_args(RunState), 0) for sweep_id in ids}
     updates = dict.fromkeys(ids, 0)
-    by_state = select(Run.sweep_id, Run.state, func.count(), func.sum(Run.step)).where(Run.sweep_id.in_(ids))
-    for sweep_id, state, count, steps in session.execute(by_state.group_by(Run.sweep_id, Run.state)):
+    lanes = dict.fromkeys(ids, 0.0)
+    sums = func.sum(Run.step), func.sum(Run.lane_share)
+    by_state = select(Run.sweep_id, Run.state, func.count(), *sums).where(Run.sweep_id.in_(ids))
+    for sweep_id, state, count, steps, shares in session.execute(by_state.group_by(Run.sweep_id, Run.state)):
         runs[sweep_id][cast("RunState", state)] = count
         updates[sweep_id] += int(steps)
+        lanes[sweep_id] += shares
     ended = select(Trial.sweep_id, func.count().label("trials")).where(
         Trial.sweep_id.in_(ids), Trial.state.in_(ENDED_RUN_STATES)
     )
@@ -29,7 +32,7 @@ def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
             trials_done=done.get(sweep.id, 0),
             trials_total=sweep.trials_total,
             runs=runs[sweep.id],
-            lanes_in_use=runs[sweep.id]["running"],
+            lanes_in_use=round(lanes[sweep.id]),
             updates_done=updates[sweep.id],
             updates_total=sweep.updates_total,
             best_value=best[sweep.id][1],

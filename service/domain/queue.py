@@ -40,6 +40,7 @@ def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]
     for run in runs:
         run.state = "running"
         run.step = 0
+        run.lane_share = 0
         run.train_loss = run.initial_value = run.best_value = None
         run.worker_id = request.worker_id
         run.fence += 1
@@ -79,6 +80,7 @@ def report(session: Session, request: Report, lease_seconds: float) -> list[Comm
         if run is not None and refusal is None:
             run.lease_expires_at = now + timedelta(seconds=lease_seconds)
             _note(run, news)
+            _note_attempt(session, run, news)
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
             if news.outcome is not None:
                 _end(session, run, news.outcome, now)
@@ -191,8 +193,16 @@ def _refusal(run: Run | None, news: RunReport, worker_id: int) -> Literal["conti
     return "continue" if repeated else "lost"
 
 
+def _note_attempt(session: Session, run: Run, news: RunReport) -> None:
+    if news.resumed_from or news.note is not None:
+        attempt = session.get_one(Attempt, (run.id, run.attempt))
+        attempt.resumed_from = news.resumed_from
+        attempt.note = news.note and _storable(news.note)
+
+
 def _note(run: Run, news: RunReport) -> None:
     run.step = min(max(run.step, news.step), run.total_steps)
+    run.lane_share = news.lane_share
     run.mlflow_run_id = news.mlflow_run_id or run.mlflow_run_id
     if news.train_loss is not None:
         run.train_loss = news.train_loss
@@ -218,7 +228,8 @@ def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
 def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     if outcome.state == "completed" and outcome.value is None:
         outcome = Outcome(state="failed", error="it completed without a validation loss")
-    run.error = outcome.error and outcome.error.replace("\0", "")  # PostgreSQL stores no NUL
+    run.error = outcome.error and _storable(outcome.error)
+    run.lane_share = 0
     if outcome.state == "failed":
         _end_attempts(session, [run], "failed", now, run.error)
         failures = session.scalar(
@@ -237,9 +248,14 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     run.to_track = True
 
 
+def _storable(text: str) -> str:
+    return text.replace("\0", "")  # PostgreSQL stores no NUL
+
+
 def _requeue(run: Run) -> None:
     run.state = "queued"
     run.step = 0
+    run.lane_share = 0
     run.worker_id = None
     run.lease_expires_at = None
 

@@ -152,7 +152,8 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     session.execute(attempts.values(ended_at=now, outcome="cancelled"), execution_options=_UNSYNCHRONISED)
     unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
     session.execute(
-        unended.values(state="cancelled", ended_at=now, to_track=Run.attempt > 0), execution_options=_UNSYNCHRONISED
+        unended.values(state="cancelled", ended_at=now, lane_share=0, to_track=Run.attempt > 0),
+        execution_options=_UNSYNCHRONISED,
     )
     sweep.state = "cancelled"
     sweep.asking = False

@@ -34,8 +34,10 @@ def register(session: Session, hello: Hello) -> int:
     return worker.id
 
 
-def seen(session: Session, worker_id: int, updates_per_second: float | None = None) -> None:
-    """Note that a worker lives.
+def seen(
+    session: Session, worker_id: int, *, updates_per_second: float | None = None, lanes: int | None = None
+) -> None:
+    """Note that a worker lives, and what it says of itself.
 
     Raises:
         NotFoundError: it never registered, or it said that it leaves.
@@ -43,6 +45,8 @@ def seen(session: Session, worker_id: int, updates_per_second: float | None = No
     values: dict[str, object] = {"last_seen_at": clock.now(session)}
     if updates_per_second is not None:
         values["updates_per_second"] = updates_per_second
+    if lanes is not None:
+        values["lanes"] = lanes
     alive = update(Worker).where(Worker.id == worker_id, Worker.left_at.is_(None)).values(values).returning(Worker.id)
     if session.scalar(alive) is None:
         raise NotFoundError(f"no worker {worker_id} is registered; register with POST /api/v1/workers")
@@ -60,9 +64,11 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
     recent = select(Worker).where(Worker.last_seen_at > now - SHOWN_FOR).order_by(Worker.id.desc()).limit(_MOST_SHOWN)
     workers = session.scalars(recent).all()
     runs: dict[int, list[int]] = {worker.id: [] for worker in workers}
-    held = select(Run.worker_id, Run.id).where(in_state(Run.state, "running"), Run.worker_id.in_(runs)).order_by(Run.id)
-    for worker_id, run_id in session.execute(held):
-        runs[cast("int", worker_id)].append(run_id)
+    lanes = dict.fromkeys(runs, 0.0)
+    held = select(Run).where(in_state(Run.state, "running"), Run.worker_id.in_(runs)).order_by(Run.id)
+    for run in session.scalars(held):
+        runs[cast("int", run.worker_id)].append(run.id)
+        lanes[cast("int", run.worker_id)] += run.lane_share
     return [
         WorkerView(
             id=worker.id,
@@ -70,7 +76,7 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
             device=worker.device,
             device_name=worker.device_name,
             lanes=worker.lanes,
-            lanes_in_use=len(runs[worker.id]),
+            lanes_in_use=round(lanes[worker.id]),
             updates_per_second=worker.updates_per_second if runs[worker.id] else 0.0,
             version=worker.version,
             last_seen=worker.last_seen_at,

@@ -254,6 +254,7 @@ class Run(Base):
     train_loss: Mapped[float | None]
     diverged_at: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(Text)
+    lane_share: Mapped[float] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="0")
     fence: Mapped[int] = mapped_column(server_default="0")
     worker_id: Mapped[int | None] = mapped_column(ForeignKey("workers.id"))
@@ -275,6 +276,8 @@ class Attempt(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[int] = mapped_column(ForeignKey("workers.id"))
     fence: Mapped[int]
+    resumed_from: Mapped[int] = mapped_column(server_default="0")
+    note: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(16))

@@ -93,11 +93,18 @@ class Outcome(Wire):
 
 
 class RunReport(Wire):
-    """One lane's news: updates done, losses seen since the last report, and the outcome when it ended."""
+    """One run's news: updates done, losses seen since the last report, and the outcome when it ended.
+
+    `lane_share` is 1 for a run that has a lane to itself, 1/n where n runs share one, and 0 while it waits for a lane
+    or for its record. `resumed_from` is the update from which this attempt went on, 0 if it began the run.
+    """
 
     run_id: int
     fence: int
     step: int = Field(ge=0)
+    lane_share: float = Field(default=0.0, ge=0, le=1)
+    resumed_from: int = Field(default=0, ge=0)
+    note: str | None = Field(default=None, max_length=1000, description="what people should know of this attempt")
     train_loss: float | None = None
     val: list[ValPoint] = Field(default=[], max_length=10_000)
     mlflow_run_id: str | None = Field(default=None, max_length=64)
@@ -108,6 +115,7 @@ class Report(Wire):
     """All lanes of one worker in one call; it renews their leases."""
 
     worker_id: int
+    lanes: int | None = Field(default=None, ge=1, le=4096, description="lanes of the batch that trains")
     updates_per_second: float = Field(ge=0)
     runs: list[RunReport] = Field(max_length=4096)
 

@@ -12,7 +12,7 @@ from service.client import ApiError
 from service.settings import Settings
 from service.store import migrate
 from service.store.tables import Corpus, Event, Run, Sweep, Trial
-from service.wire.protocol import Claim, Held, Release
+from service.wire.protocol import Claim, Held, Release, Report, RunReport
 from service.wire.sweep import SweepSpec
 from tests.integration.harness import GRID, TEXT, TPE
 from tests.integration.serving import Serving, finished, hello, running
@@ -172,12 +172,16 @@ def test_workers_and_the_queue_are_shown(serving: Serving) -> None:
     worker_id = worker.register(hello(lanes=3)).worker_id
     leases = worker.claim(Claim(worker_id=worker_id, lanes=3)).leases
     shown = serving["viewer"].workers()[0]
-    assert (shown.state, shown.lanes, shown.lanes_in_use, shown.runs) == (
-        "active",
-        3,
-        3,
-        [lease.run_id for lease in leases],
-    )
+    held_runs = [lease.run_id for lease in leases]
+    assert (shown.state, shown.lanes, shown.lanes_in_use, shown.runs) == ("active", 3, 0, held_runs)
+    news = [
+        RunReport(run_id=lease.run_id, fence=lease.fence, step=1, lane_share=share)
+        for lease, share in zip(leases, (0.5, 0.5, 1.0), strict=True)
+    ]
+    worker.report(Report(worker_id=worker_id, lanes=4, updates_per_second=9, runs=news))
+    shown = serving["viewer"].workers()[0]
+    assert (shown.state, shown.lanes, shown.lanes_in_use, shown.runs) == ("active", 4, 2, held_runs)
+    assert serving["viewer"].sweep(sweep.id).progress.lanes_in_use == 2
     queue = serving["viewer"].queue()
     assert (queue.queued_runs, queue.running_runs, queue.sweeps[0].sweep_id) == (5, 3, sweep.id)
     held = [Held(run_id=lease.run_id, fence=lease.fence) for lease in leases]

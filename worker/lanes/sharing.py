@@ -85,6 +85,11 @@ class SharedLanes(Generic[Key]):
         return [key for group in self._seated for key in group.members]
 
     @property
+    def shares(self) -> dict[Key, float]:
+        """Return which part of a lane each run that trains has: 1 alone, 1/n where n runs share one."""
+        return {key: 1 / len(group.members) for group in self._seated for key in group.members}
+
+    @property
     def lanes(self) -> int:
         """Return how many lanes train."""
         return len(self._seated)
