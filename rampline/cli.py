@@ -1,11 +1,11 @@
 """The command `rampline`: each function is one command; what it does lives elsewhere."""
 
-import dataclasses
+import contextlib
 import json
 import logging
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -80,8 +80,10 @@ def up(
     Started again on the same data directory, it goes on where it was.
     """
     product = Product(data_dir=data_dir, port=port, mlflow_port=mlflow_port, devices=_devices(workers), lanes=lanes)
-    stopping = _Stopping()
-    with product.running() as processes:
+    _terminate_like_ctrl_c()
+    with contextlib.ExitStack() as stack:
+        with console.status("Starting MLflow, the service and the workers ..."):
+            processes = stack.enter_context(product.running())
         console.print(f"Rampline is up: API {product.url}/docs  MLflow {product.mlflow_url}", highlight=False)
         console.print(
             f"  {len(product.devices)} workers ({', '.join(product.devices)}), data in {data_dir}", highlight=False
@@ -89,9 +91,11 @@ def up(
         here = "" if data_dir == default_data_dir() else f"RAMPLINE_DATA_DIR={data_dir} "
         console.print(f"  submit a sweep: {here}rampline submit examples/first-sweep.yaml --watch", highlight=False)
         console.print("  Ctrl-C stops everything; what has been accepted goes on at the next start.")
-        while not stopping.wait(0.5):
-            for line in processes.watch():
-                console.print(line, style="yellow")
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                for line in processes.watch():
+                    console.print(line, style="yellow")
+                time.sleep(0.5)
         console.print("Stopping: the workers give their runs back.")
     console.print("Stopped.")
 
@@ -113,7 +117,7 @@ def demo_command(
         _fail(
             "\n".join([f"{file} is not valid", *(f"  {one.field}: {one.message}; {one.suggestion}" for one in errors)])
         )
-    _Stopping.interrupt_on_terminate()
+    _terminate_like_ctrl_c()
     demo.run(product, sweep, console)
 
 
@@ -226,7 +230,7 @@ def lint(file: SweepFile, as_json: AsJson = False) -> None:
     """Check a sweep, a schedule or a list of schedules without a service. Exit status 1 if there is an error."""
     remarks = looking.lint(looking.read_mapping(_read(file), str(file)))
     if as_json:
-        typer.echo(json.dumps([dataclasses.asdict(remark) for remark in remarks], indent=2))
+        typer.echo(json.dumps([remark.model_dump() for remark in remarks], indent=2))
     for remark in [] if as_json else remarks:
         colour = "red" if remark.severity == "error" else "yellow"
         console.print(f"[{colour}]{remark.severity}[/] {escape(f'[{remark.code}] {remark.field}: {remark.message}')}")
@@ -292,21 +296,9 @@ def upgrade() -> None:
     console.print("The database is up to date.")
 
 
-class _Stopping:
-    """Set by Ctrl-C and SIGTERM."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._event.set())
-
-    def wait(self, seconds: float) -> bool:
-        return self._event.wait(seconds)
-
-    @staticmethod
-    def interrupt_on_terminate() -> None:
-        """Make SIGTERM end this process as Ctrl-C does, so that it stops what it started."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _terminate_like_ctrl_c() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, so that it stops what it started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _devices(workers: int | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,15 @@ from pydantic import ValidationError
 
 import schedules
 from service.api.validation import field_problems
+from service.domain.findings import shown
 from service.domain.plan import plan
 from service.errors import InvalidError
 from service.wire.sweep import SweepSpec
+from service.wire.views import Finding
 
 
 class UnreadableError(Exception):
     """A file that holds no sweep and no schedule; the message says what it should hold."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remark:
-    """One thing to say about a file."""
-
-    severity: str
-    code: str
-    field: str
-    message: str
-    suggestion: str
 
 
 def read_mapping(text: str, name: str) -> dict[str, Any] | list[Any]:
@@ -49,44 +39,25 @@ def read_mapping(text: str, name: str) -> dict[str, Any] | list[Any]:
     return content
 
 
-def lint(content: dict[str, Any] | list[Any]) -> list[Remark]:
+def lint(content: dict[str, Any] | list[Any]) -> list[Finding]:
     """What is wrong or doubtful with a sweep, a schedule, or a list of schedules."""
     if isinstance(content, dict) and "space" in content:
         return _lint_sweep(content)
     findings = schedules.lint(content if isinstance(content, list) else [content])
-    several = isinstance(content, list) and len(content) > 1
-    return [
-        Remark(
-            severity=finding.severity,
-            code=finding.code,
-            field=f"{list(finding.positions)}.{finding.field}" if several else finding.field,
-            message=finding.message,
-            suggestion=finding.suggestion,
-        )
-        for finding in findings
-    ]
+    if isinstance(content, list) and len(content) > 1:
+        return [shown(finding, field=f"{list(finding.positions)}.{finding.field}") for finding in findings]
+    return [shown(finding) for finding in findings]
 
 
-def _lint_sweep(content: Mapping[str, Any]) -> list[Remark]:
+def _lint_sweep(content: Mapping[str, Any]) -> list[Finding]:
     try:
-        planned = plan(SweepSpec.model_validate(content))
+        return plan(SweepSpec.model_validate(content)).findings
     except ValidationError as error:
         problems = field_problems([dict(entry) for entry in error.errors()])
     except InvalidError as error:
         problems = error.fields
-    else:
-        return [
-            Remark(
-                severity=finding.severity,
-                code=finding.code,
-                field=finding.field or "space",
-                message=finding.message,
-                suggestion=finding.suggestion,
-            )
-            for finding in planned.findings
-        ]
     return [
-        Remark(severity="error", code="invalid", field=one.field, message=one.problem, suggestion=one.remedy)
+        Finding(severity="error", code="invalid", field=one.field, message=one.problem, suggestion=one.remedy)
         for one in problems
     ]
 

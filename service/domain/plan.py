@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import schedules
+from service.domain.findings import shown
 from service.domain.space import HORIZON, Axis, Configuration, Entry, SearchSpace
 from service.errors import InvalidError
 from service.wire.problem import FieldProblem
@@ -243,14 +243,7 @@ def _of_curves(built: Sequence[schedules.Schedule], betas2: Sequence[float]) -> 
     for schedule, beta2 in pairs[::stride]:
         for finding in schedules.lint(schedule, beta2=beta2):
             found.setdefault((finding.code, finding.field), []).append(finding)
-    return [_merged(findings) for findings in found.values()]
-
-
-def _merged(findings: list[schedules.Finding]) -> Finding:
-    first = findings[0]
-    more = f" (and {len(findings) - 1} more like it)" if len(findings) > 1 else ""
-    details: dict[str, Any] = {name: getattr(first, name) for name in ("code", "severity", "field", "suggestion")}
-    return Finding(message=first.message + more, **details)
+    return [shown(alike[0], more=len(alike) - 1) for alike in found.values()]
 
 
 def _as_values(axis: Axis) -> list[float] | list[int]:

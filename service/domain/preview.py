@@ -3,9 +3,10 @@
 import numpy as np
 
 import schedules
+from service.domain.findings import shown
 from service.domain.plan import Plan
 from service.domain.space import Configuration
-from service.wire.views import Curve, Finding, PeakView, SchedulePreview, SweepPreview
+from service.wire.views import Curve, PeakView, SchedulePreview, SweepPreview
 
 MAX_CURVES = 32
 MAX_POINTS = 400
@@ -25,21 +26,11 @@ def preview(plan: Plan) -> SweepPreview:
 def schedule_preview(schedule: schedules.Schedule) -> SchedulePreview:
     """One schedule's curve and what there is to say of it."""
     peak = schedule.peak()
-    findings = [
-        Finding(
-            code=finding.code,
-            severity=finding.severity,
-            field=finding.field,
-            message=finding.message,
-            suggestion=finding.suggestion,
-        )
-        for finding in schedules.lint(schedule)
-    ]
     return SchedulePreview(
         **_curve(schedule).model_dump(),
         peak=PeakView(step=peak.step, lr=peak.lr),
         area=schedule.area(),
-        findings=findings,
+        findings=[shown(finding) for finding in schedules.lint(schedule)],
     )
 
 

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from service.client import ServiceUnreachableError
 from service.wire.views import RunView
 from tests.acceptance.running import RAMPLINE, Up, environment, free_port, processes_of, wait_for_end, wait_until_gone
 from tests.tracked import Tracked
+from tests.waiting import wait_until
 
 SLOW_SWEEP: dict[str, Any] = {
     "name": "slow",
@@ -61,6 +61,19 @@ def test_mlflow_failing_to_start_is_one_clear_line_and_leaves_nothing(tmp_path: 
     assert wait_until_gone(data_dir) == {}
 
 
+def test_stopped_while_it_starts_it_leaves_nothing(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    ports = ["--port", str(free_port()), "--mlflow-port", str(free_port())]
+    command = [*RAMPLINE, "up", "--data-dir", str(data_dir), *ports]
+    starting = subprocess.Popen(command, env=environment(data_dir), stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: any("mlflow server" in command for command in processes_of(data_dir).values()))
+    starting.send_signal(signal.SIGTERM)
+    printed, _ = starting.communicate(timeout=60)
+    assert starting.returncode == 130
+    assert "Rampline is up" not in printed
+    assert wait_until_gone(data_dir) == {}
+
+
 def test_a_second_product_on_the_same_data_directory_is_refused(up: Up) -> None:
     assert_one_clear_line(run_up(up.data_dir, "--port", str(free_port())), "another `rampline up` uses")
 
@@ -107,13 +120,6 @@ def test_whatever_is_killed_every_run_ends_once_with_a_complete_record(tmp_path:
 
     assert up.stop(signal.SIGKILL) == -signal.SIGKILL
     assert wait_until_gone(up.data_dir) == {}
-
-
-def wait_until(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 def wait_until_training(up: Up, sweep: int) -> None:

@@ -1,7 +1,6 @@
 """The whole over HTTP: a sweep submitted, trained, and looked at, on both databases."""
 
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -17,6 +16,7 @@ from service.wire.sweep import SweepSpec
 from tests.integration.harness import GRID, TEXT, TPE
 from tests.integration.serving import Serving, finished, hello, running
 from tests.postgres import Postgres
+from tests.waiting import wait_until
 
 
 def test_a_sweep_is_submitted_trained_and_answered(serving: Serving) -> None:
@@ -195,14 +195,16 @@ def test_workers_and_the_queue_are_shown(serving: Serving) -> None:
 def test_results_reach_optuna_without_anybody_asking(serving: Serving) -> None:
     sweep = serving["member"].submit(GRID)
     serving.train()
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+
+    def told() -> bool:
         with serving.parts.store.read() as session:
-            if not any(session.scalars(select(Trial.to_tell).where(Trial.sweep_id == sweep.id))):
-                break
-        time.sleep(0.05)
-    else:
-        pytest.fail("the study was not told")
+            untold = session.scalars(select(Trial.to_tell).where(Trial.sweep_id == sweep.id)).all()
+        return len(untold) == 8 and not any(untold)
+
+    wait_until(told)
+    with serving.parts.store.read() as session:
+        asked = session.scalars(select(Trial.optuna_number).where(Trial.sweep_id == sweep.id)).all()
+    assert sorted(number for number in asked if number is not None) == list(range(8))
 
 
 def test_the_audit_trail_says_who_submitted_and_who_cancelled(serving: Serving) -> None:

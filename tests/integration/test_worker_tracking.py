@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from service.wire.protocol import Lease
 from service.wire.sweep import Model, Optimizer
 from tests.mlflow_server import MlflowServer
 from tests.tracked import Tracked, params_of, tags_of
+from tests.waiting import wait_until
 from worker.history import History
 from worker.lanes.log import StepLog
 from worker.tracking import Ending, Tracker
@@ -76,13 +77,6 @@ def tracker(mlflow_server: MlflowServer) -> Iterator[Tracker]:
     tracker = Tracker(mlflow_server.url, worker="w", device="cpu", flush_seconds=0.1)
     yield tracker
     tracker.close(10)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def runs_of(mlflow: Tracked, run_id: int) -> list[dict[str, Any]]:

@@ -5,16 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 GUARD = [sys.executable, "-m", "rampline.guard"]
 # A process that starts another one, as MLflow's server does, and writes down both.
 FAMILY = """
 import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 open(sys.argv[1], "w").write(f"{os.getpid()} {child.pid}\\n")
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -32,13 +33,6 @@ def lives(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_closing_its_input_ends_the_command_and_what_that_started(tmp_path: Path) -> None:
     guard, pids = start(tmp_path)
     assert guard.stdin is not None
@@ -53,7 +47,7 @@ def test_a_killed_starter_leaves_nothing(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import subprocess, sys, time\nsubprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)\ntime.sleep(60)",
+            "import subprocess, sys, time\nsubprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)\ntime.sleep(600)",
             *GUARD,
             *[sys.executable, "-c", FAMILY, str(file)],
         ]
@@ -62,6 +56,7 @@ def test_a_killed_starter_leaves_nothing(tmp_path: Path) -> None:
     pids = [int(pid) for pid in file.read_text().split()]
     os.kill(starter.pid, signal.SIGKILL)
     starter.wait(20)
+    assert len(pids) == 2
     wait_until(lambda: not any(map(lives, pids)))
 
 
