@@ -23,7 +23,7 @@ import psycopg
 import pytest
 
 _START_SECONDS = 60.0
-_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+_HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def postgres() -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Postgres]:
-    """A server that ends with the context."""
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server that ends with the context; a durable one writes its log to the disk before it answers."""
     binaries, user = find_binaries(), _unprivileged_user()
     directory = Path(tempfile.mkdtemp(prefix="rampline-pg-"))
     if user is not None:
@@ -98,7 +98,8 @@ def running() -> Iterator[Postgres]:
         if made.returncode:
             raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
         port = _free_port()
-        options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = {"max_connections": "200"} | ({} if durable else _HASTY)
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(
                 [
