@@ -43,7 +43,26 @@ GRID: dict[str, Any] = {
     "sampler": {"type": "grid"},
     "total_steps": 1000,
 }
-RUN_COLUMNS = "sweep_id, replicate, seed, shape, priority, state, total_steps, created_at"
+SWEEP = "team_id, user_id, name, spec, findings, shape, corpus, priority, trials_total, trials_made, updates_total"
+TRIAL = "number, params, schedule, optimizer, state"
+RUN = "replicate, seed, shape, priority, state, total_steps, created_at"
+COPY_SWEEPS = f"""
+    INSERT INTO sweeps ({SWEEP}, state, to_track, created_at, finished_at)
+    SELECT {SWEEP}, 'cancelled', false, created_at, created_at FROM sweeps, generate_series(1, {{sweeps}}) WHERE id = 1
+"""
+COPY_WHOLE = f"""
+    WITH sweep AS (
+        INSERT INTO sweeps ({SWEEP}, state, to_track, created_at)
+        SELECT {SWEEP}, 'queued', false, created_at FROM sweeps WHERE id = 1 RETURNING id
+    ), trial AS (
+        INSERT INTO trials (sweep_id, {TRIAL})
+        SELECT sweep.id, {", ".join(f"one.{name}" for name in TRIAL.split(", "))} FROM trials one, sweep
+        WHERE one.sweep_id = 1 RETURNING id, sweep_id
+    )
+    INSERT INTO runs (sweep_id, trial_id, {RUN})
+    SELECT trial.sweep_id, trial.id, {", ".join(f"one.{name}" for name in RUN.split(", "))} FROM trial,
+        (SELECT * FROM runs WHERE sweep_id = 1 LIMIT 1) one
+"""
 
 
 @dataclass
@@ -169,23 +188,12 @@ def submissions(servers: Servers, repeat: int) -> list[float]:
 
 
 def fill(database: str, runs: int, sweeps: int) -> None:
-    """Copy what was submitted until there are so many queued runs, and so many sweeps, most of which have ended."""
+    """Copy the first sweep: first without runs, as sweeps that have ended; then with them, until there are enough."""
     with psycopg.connect(database, autocommit=True, options="-csearch_path=rampline") as connection:
-        present = count(connection, "SELECT count(*) FROM runs")
-        for copy in range(1, max(0, -(-(runs - present) // 10_000)) + 1):
-            connection.execute(
-                f"INSERT INTO runs (trial_id, {RUN_COLUMNS}) "
-                f"SELECT trial_id, {RUN_COLUMNS.replace('replicate, seed', f'{copy}, {copy}')} "
-                "FROM runs WHERE sweep_id = 1 AND replicate = 0"
-            )
-        columns = (
-            "team_id, user_id, name, spec, findings, shape, corpus, priority, trials_total, trials_made, "
-            "updates_total, created_at, finished_at"
-        )
-        connection.execute(
-            f"INSERT INTO sweeps ({columns}, state, to_track) SELECT {columns.replace('finished_at', 'created_at')}, "
-            f"'cancelled', false FROM sweeps, generate_series(1, {max(0, sweeps - 1)}) WHERE id = 1"
-        )
+        ended = max(0, sweeps - count(connection, "SELECT count(*) FROM sweeps") - runs // 10_000)
+        connection.execute(COPY_SWEEPS.format(sweeps=ended).encode())
+        while count(connection, "SELECT count(*) FROM runs") < runs:
+            connection.execute(COPY_WHOLE.encode())
         connection.execute("ANALYZE")
         queued = count(connection, "SELECT count(*) FROM runs WHERE state = 'queued'")
         say(f"{queued:,} runs are queued, {count(connection, 'SELECT count(*) FROM sweeps'):,} sweeps are there")
