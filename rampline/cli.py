@@ -209,8 +209,11 @@ def best(sweep: SweepId, url: Url = None, token_file: TokenFile = None, as_json:
     if as_json:
         _print_json(client.best(sweep))
         return
+    found = client.best(sweep)
     console.print(display.leaderboard(client.all_trials(sweep)))
-    console.print(display.winner(client.best(sweep)), soft_wrap=True)
+    console.print(display.winner(found), soft_wrap=True)
+    runs = ", ".join(str(run.id) for run in found.trial.runs)
+    console.print(f"Its runs: {runs}. Train one again alone, for comparison: rampline replay {found.trial.runs[0].id}")
 
 
 @app.command()
@@ -284,6 +287,37 @@ def cancel(sweep: SweepId, url: Url = None, token_file: TokenFile = None, as_jso
         _print_json(view)
     else:
         console.print(f"Sweep {view.id} is {view.state}: {view.progress.trials_done} of its trials had ended.")
+
+
+@app.command()
+def replay(
+    run: Annotated[int, typer.Argument(help="The run's number, as MLflow and `best` show it.", show_default=False)],
+    updates: Annotated[int | None, typer.Option(min=1, help="Replay only so many updates, from the first on.")] = None,
+    mlflow: Annotated[str | None, typer.Option(help="MLflow's address, if not the one that the service tells.")] = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train an ended run again, alone and with plain PyTorch, and say how far its record is from that.
+
+    Uses torch.nn, torch.optim and a torch scheduler in an ordinary loop on the CPU, and none of the fused code. Exit
+    status 1 if a rate differs.
+    """
+    from rampline import replaying  # noqa: PLC0415 - torch
+
+    errors = Console(stderr=True)
+    try:
+        detail, found = replaying.replayed(
+            _client(url, token_file), run, updates=updates, mlflow_url=mlflow, progress=errors
+        )
+    except replaying.ReplayError as error:
+        _fail(str(error))
+    if as_json:
+        typer.echo(json.dumps(replaying.as_mapping(detail, found), indent=2))
+    else:
+        console.print(replaying.explained(detail, found), highlight=False, soft_wrap=True, markup=False)
+    if not found.same_rates:
+        raise typer.Exit(1)
 
 
 @database.command()

@@ -17,6 +17,7 @@ from service.wire.views import (
     Family,
     Health,
     QueueView,
+    RunDetail,
     SchedulePreview,
     SweepPage,
     SweepPreview,
@@ -102,6 +103,10 @@ class Client:
     def trial(self, sweep_id: int, number: int) -> TrialView:
         """One trial."""
         return self._get(f"/sweeps/{sweep_id}/trials/{number}", TrialView)
+
+    def run(self, run_id: int) -> RunDetail:
+        """One run and what it trains."""
+        return self._get(f"/runs/{run_id}", RunDetail)
 
     def best(self, sweep_id: int) -> Best:
         """The best trial, its ties, and the code that reproduces it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import best, progress, queue
+from service.domain import best, descriptions, progress
 from service.errors import NotFoundError
 from service.patience import Patience
 from service.store import clock
@@ -80,7 +80,7 @@ class Mirror:
                 "rampline.team": team,
                 "rampline.user": user,
             }
-            experiment_id = self._tracker.experiment(queue.experiment_name(team, sweep.name, sweep_id), tags)
+            experiment_id = self._tracker.experiment(descriptions.experiment_name(team, sweep.name, sweep_id), tags)
             run_id = self._tracker.start_summary(experiment_id, sweep_id, user=user, tags=tags, spec=sweep.spec)
             with self._store.write() as session:
                 sweep = session.get_one(Sweep, sweep_id)

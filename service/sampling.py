@@ -12,7 +12,7 @@ from statistics import fmean
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import queue, sweeps
+from service.domain import descriptions, queue, sweeps
 from service.domain.space import SearchSpace
 from service.patience import Patience
 from service.store import clock
@@ -163,7 +163,7 @@ def _ahead(session: Session, sweep: Sweep, limit: int) -> int:
 
 
 def _study_name(session: Session, sweep: Sweep) -> str:
-    return queue.experiment_name(session.get_one(Team, sweep.team_id).name, sweep.name, sweep.id)
+    return descriptions.experiment_name(session.get_one(Team, sweep.team_id).name, sweep.name, sweep.id)
 
 
 def _space(sweep: Sweep) -> SearchSpace:

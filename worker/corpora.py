@@ -4,9 +4,16 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Protocol
 
 from worker.lanes.data import Corpus
-from worker.link import Link
+
+
+class Source(Protocol):
+    """Where texts come from: the worker's link to the service, or a client of it."""
+
+    def corpus(self, digest: str) -> bytes:
+        """The text with this sha256, not yet verified."""
 
 
 class CorruptCorpusError(Exception):
@@ -16,9 +23,9 @@ class CorruptCorpusError(Exception):
 class Corpora:
     """Texts by their sha256; every worker of a machine shares the directory."""
 
-    def __init__(self, directory: Path, link: Link) -> None:
+    def __init__(self, directory: Path, source: Source) -> None:
         self._directory = directory
-        self._link = link
+        self._source = source
         self._loaded: dict[tuple[str, int, int], Corpus] = {}
 
     def load(self, digest: str, *, context: int, val_windows: int) -> Corpus:
@@ -26,7 +33,7 @@ class Corpora:
 
         Raises:
             CorruptCorpusError: the bytes do not have this digest, even when fetched anew.
-            UnreachableError, RefusedError: see `Link`.
+            UnreachableError, RefusedError: see `Link`; another source has errors of its own.
         """
         key = (digest, context, val_windows)
         if key not in self._loaded:
@@ -39,7 +46,7 @@ class Corpora:
             text = path.read_bytes()
             if hashlib.sha256(text).hexdigest() == digest:
                 return text
-        text = self._link.corpus(digest)
+        text = self._source.corpus(digest)
         if hashlib.sha256(text).hexdigest() != digest:
             raise CorruptCorpusError(f"the service sent another text than {digest}: its artifact directory is damaged")
         self._directory.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 Status = Literal["FINISHED", "FAILED", "KILLED", "SCHEDULED"]
 METRICS_PER_CALL = 1_000
+HISTORY = "history.json.gz"
 FINAL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST"}
 
 
@@ -60,6 +61,10 @@ class Record:
     pending: list[Point] = field(default_factory=list)
     ending: Ending | None = None
     refused: bool = False
+
+
+class RecordError(Exception):
+    """A run's record cannot be read; the message says why."""
 
 
 class Tracker:
@@ -209,7 +214,7 @@ class Tracker:
                 curves.append(("applied", np.array(ending.history.lr)))
             (folder / "lr.png").write_bytes(rendered(plot_rates(curves, scale="linear"), "png"))
             (folder / "lr.json").write_text(json.dumps({"lr": ending.history.lr}))
-            (folder / "history.json.gz").write_bytes(ending.history.compressed())
+            (folder / HISTORY).write_bytes(ending.history.compressed())
             self._client.log_artifacts(mlflow_run_id, directory)
         tags = {"rampline.outcome": ending.outcome, "rampline.updates_executed": str(ending.history.executed)}
         self._client.log_batch(mlflow_run_id, tags=[RunTag(*tag) for tag in tags.items()], synchronous=True)
@@ -223,6 +228,24 @@ class Tracker:
             ending = record.ending
         if ending is not None:
             ending.on_closed()
+
+
+def recorded_history(url: str, mlflow_run_id: str) -> bytes:
+    """The artifact `history.json.gz` of an ended run.
+
+    Raises:
+        RecordError: MLflow does not answer, or it has no such record; the message says which.
+    """
+    client = MlflowClient(tracking_uri=url)
+    try:
+        if HISTORY not in {artifact.path for artifact in client.list_artifacts(mlflow_run_id)}:
+            raise RecordError(f"its record at {url} has no {HISTORY}: it was removed, or is being written just now")
+        with tempfile.TemporaryDirectory() as directory:
+            return Path(client.download_artifacts(mlflow_run_id, HISTORY, directory)).read_bytes()
+    except (MlflowException, requests.RequestException, OSError) as error:
+        if isinstance(error, MlflowException) and error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            raise RecordError(f"MLflow at {url} has no record {mlflow_run_id} of it") from error
+        raise RecordError(f"MLflow does not answer at {url}: {_first_line(error)[:100]}") from error
 
 
 def run_name(lease: Lease) -> str:

@@ -4,12 +4,36 @@ import math
 from dataclasses import dataclass, field
 
 from schedules import build
+from service.wire.description import RunDescription
 from service.wire.protocol import Lease, Outcome, RunReport, ValPoint
 from worker.corpora import Corpora
 from worker.divergence import Watch
 from worker.history import History
 from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
+
+
+def shape_and_plan(description: RunDescription, corpora: Corpora) -> tuple[Shape, Plan]:
+    """What a run trains, in the fused trainer's terms.
+
+    Raises:
+        ValueError: the description is not that of a run that can be trained.
+        CorruptCorpusError: see `Corpora.load`, which also raises what its source does.
+    """
+    model, optimizer = description.model, description.optimizer
+    shape = Shape(**model.model_dump(), batch_size=description.batch_size, optimizer=optimizer.type)
+    plan = Plan(
+        schedule=build(description.schedule),
+        seed=description.seed,
+        data_seed=description.seed,
+        beta1=optimizer.betas[0],
+        beta2=optimizer.betas[1],
+        eps=optimizer.eps,
+        weight_decay=optimizer.weight_decay,
+        grad_clip=optimizer.grad_clip,
+        corpus=corpora.load(description.corpus, context=model.context, val_windows=description.val_windows),
+    )
+    return shape, plan
 
 
 @dataclass(kw_only=True)
@@ -37,24 +61,13 @@ class Training:
         Raises:
             ValueError: the lease does not describe a run that can be trained.
         """
-        model, optimizer = lease.model, lease.optimizer
-        schedule = build(lease.schedule)
+        shape, plan = shape_and_plan(lease, corpora)
         return cls(
             lease=lease,
-            shape=Shape(**model.model_dump(), batch_size=lease.batch_size, optimizer=optimizer.type),
-            plan=Plan(
-                schedule=schedule,
-                seed=lease.seed,
-                data_seed=lease.seed,
-                beta1=optimizer.betas[0],
-                beta2=optimizer.betas[1],
-                eps=optimizer.eps,
-                weight_decay=optimizer.weight_decay,
-                grad_clip=optimizer.grad_clip,
-                corpus=corpora.load(lease.corpus, context=model.context, val_windows=lease.val_windows),
-            ),
-            history=History(total_steps=schedule.total_steps),
-            watch=Watch(total_steps=schedule.total_steps),
+            shape=shape,
+            plan=plan,
+            history=History(total_steps=plan.total_steps),
+            watch=Watch(total_steps=plan.total_steps),
         )
 
     @property

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
-from service.api import corpora, errors, health, leases, schedules, sweeps, workers
+from service.api import corpora, errors, health, leases, runs, schedules, sweeps, workers
 from service.api.dependencies import Parts
 from service.api.limits import BodyLimit
 from service.dispatch import Dispatcher
@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(UnauthorizedError, ForbiddenError, InvalidError))
-    for noun in (sweeps, schedules, corpora, workers, leases):
+    for noun in (sweeps, runs, schedules, corpora, workers, leases):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")

@@ -51,8 +51,8 @@ def parts_of(request: Request) -> Parts:
 Service = Annotated[Parts, Depends(parts_of)]
 
 
-def caller(role: Role) -> Callable[..., Principal]:
-    """A dependency that gives the caller, if its token allows what `role` may do."""
+def caller(*roles: Role) -> Callable[..., Principal]:
+    """A dependency that gives the caller, if its token allows what one of `roles` may do."""
 
     def authenticated(
         service: Service, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -62,7 +62,7 @@ def caller(role: Role) -> Callable[..., Principal]:
         with service.store.read() as session:
             principal = access.authenticate(session, credentials.credentials)
         service.token_use.note(principal.token_id)
-        principal.demand(role)
+        principal.demand(*roles)
         return principal
 
     return authenticated
@@ -71,3 +71,4 @@ def caller(role: Role) -> Callable[..., Principal]:
 Viewer = Annotated[Principal, Depends(caller("viewer"))]
 Member = Annotated[Principal, Depends(caller("member"))]
 WorkerCaller = Annotated[Principal, Depends(caller("worker"))]
+ViewerOrWorker = Annotated[Principal, Depends(caller("viewer", "worker"))]

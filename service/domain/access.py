@@ -41,10 +41,10 @@ class Principal:
     user_id: int | None
     team_id: int | None
 
-    def demand(self, role: Role) -> None:
-        """Raise ForbiddenError unless this caller may do what `role` may."""
-        if role not in GRANTS[self.role]:
-            raise ForbiddenError(f"this needs a token of role {role}; yours has role {self.role}")
+    def demand(self, *roles: Role) -> None:
+        """Raise ForbiddenError unless this caller may do what one of `roles` may."""
+        if not GRANTS[self.role] & set(roles):
+            raise ForbiddenError(f"this needs a token of role {' or '.join(roles)}; yours has role {self.role}")
 
     def may_see(self, team_id: int) -> bool:
         """Whether a team's sweeps are this caller's business."""

@@ -16,9 +16,10 @@ from pydoc_data import topics
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.domain.access import Principal
 from service.errors import InvalidError, NotFoundError
 from service.store import clock
-from service.store.tables import Corpus
+from service.store.tables import Corpus, Sweep
 from service.wire.problem import FieldProblem
 from service.wire.views import CorpusView
 
@@ -139,6 +140,15 @@ def record(session: Session, text: Text) -> str:
         session.add(Corpus(digest=text.digest, name=text.name, size=len(text.content), created_at=clock.now(session)))
         session.flush()
     return text.digest
+
+
+def demand_readable(session: Session, principal: Principal, digest: str) -> None:
+    """Raise NotFoundError unless the caller may read a text: workers any, others those of their team's sweeps."""
+    if principal.role in ("worker", "admin"):
+        return
+    if session.scalar(select(Sweep.id).where(Sweep.team_id == principal.team_id, Sweep.corpus == digest).limit(1)):
+        return
+    raise NotFoundError(f"no sweep of your team trains on a corpus {digest}; GET /api/v1/corpora lists what there is")
 
 
 def listing(session: Session, library: CorpusLibrary) -> list[CorpusView]:

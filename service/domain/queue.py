@@ -11,11 +11,10 @@ from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import results
+from service.domain import descriptions, results
 from service.store import clock
-from service.store.tables import Attempt, Run, Sweep, Team, Trial, User, ValPoint, in_state
+from service.store.tables import Attempt, Run, Sweep, Team, ValPoint, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
-from service.wire.sweep import Optimizer, SweepSpec
 from service.wire.views import QueuedSweep, QueueView
 
 MAX_FAILURES = 3
@@ -129,46 +128,8 @@ def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True) 
 
 
 def _leases(session: Session, runs: Sequence[Run]) -> list[Lease]:
-    rows = session.execute(
-        select(Run, Trial, Sweep, Team.name, User.name)
-        .join(Trial, Run.trial_id == Trial.id)
-        .join(Sweep, Run.sweep_id == Sweep.id)
-        .join(Team, Sweep.team_id == Team.id)
-        .join(User, Sweep.user_id == User.id)
-        .where(Run.id.in_([run.id for run in runs]))
-    )
-    specs: dict[int, SweepSpec] = {}
-    leases = {}
-    for run, trial, sweep, team, user in rows:
-        spec = specs.setdefault(sweep.id, specs.get(sweep.id) or SweepSpec.model_validate(sweep.spec))
-        leases[run.id] = Lease(
-            run_id=run.id,
-            fence=run.fence,
-            attempt=run.attempt,
-            shape=run.shape,
-            experiment=experiment_name(team, sweep.name, sweep.id),
-            team=team,
-            user=user,
-            sweep_id=sweep.id,
-            sweep_name=sweep.name,
-            trial=trial.number,
-            replicate=run.replicate,
-            seed=run.seed,
-            schedule=trial.schedule,
-            model=spec.model,
-            optimizer=Optimizer.model_validate(trial.optimizer),
-            corpus=sweep.corpus,
-            corpus_name=spec.data.corpus,
-            batch_size=spec.data.batch_size,
-            val_windows=spec.data.val_windows,
-            eval_every=spec.eval_every or max(1, run.total_steps // 10),
-        )
-    return [leases[run.id] for run in runs]
-
-
-def experiment_name(team: str, sweep_name: str, sweep_id: int) -> str:
-    """The name of a sweep's MLflow experiment."""
-    return f"{team}/{sweep_name} #{sweep_id}"
+    described = descriptions.of_runs(session, [run.id for run in runs])
+    return [Lease(**dict(described[run.id]), fence=run.fence, attempt=run.attempt) for run in runs]
 
 
 def _locked(session: Session, run_ids: Iterable[int]) -> dict[int, Run]:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.domain import descriptions
+from service.domain.access import Principal
 from service.errors import NotFoundError
 from service.store.tables import Run, Sweep, Trial, Worker
-from service.wire.views import RunView, TrialPage, TrialView
+from service.wire.views import RunDetail, RunView, TrialPage, TrialView
 
 
 def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
@@ -57,6 +59,27 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
         )
         for trial in trials
     ]
+
+
+def run_detail(session: Session, principal: Principal, run_id: int, mlflow_url: str | None) -> RunDetail:
+    """One run and what it trains.
+
+    Raises:
+        NotFoundError: there is none of this number, or it is another team's.
+    """
+    row = session.execute(
+        select(Run, Sweep, Worker.name)
+        .join(Sweep, Run.sweep_id == Sweep.id)
+        .outerjoin(Worker, Run.worker_id == Worker.id)
+        .where(Run.id == run_id)
+    ).one_or_none()
+    if row is None or not principal.may_see(row.Sweep.team_id):
+        raise NotFoundError(f"there is no run {run_id}; GET /api/v1/sweeps/ID/trials lists the runs of a sweep")
+    return RunDetail(
+        run=_run_view(row.Sweep, row.Run, row.name, mlflow_url),
+        description=descriptions.of_runs(session, [run_id])[run_id],
+        mlflow_tracking_url=mlflow_url,
+    )
 
 
 def _run_view(sweep: Sweep, run: Run, worker: str | None, mlflow_url: str | None) -> RunView:

@@ -1,11 +1,11 @@
 """The workers' protocol: register, claim, report, release. Every write carries its lease's fence."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from service.wire.base import Wire
-from service.wire.sweep import Model, Optimizer
+from service.wire.description import RunDescription
 
 PROTOCOL_VERSION = 1
 
@@ -39,34 +39,14 @@ class Claim(Wire):
     wait_seconds: float = Field(default=0, ge=0, le=30, description="how long to wait for work at the server")
 
 
-class Lease(Wire):
+class Lease(RunDescription):
     """One run to train, and the right to report on it until `fence` changes.
 
-    `shape` is equal for runs that can share a fused batch. `schedule` is a mapping for `schedules.build`
-    and `schedule["total_steps"]` the run's length in updates. `attempt` counts from 1; above 1, an earlier
-    worker lost this run.
+    `attempt` counts from 1; above 1, an earlier worker lost this run.
     """
 
-    run_id: int
     fence: int
     attempt: int
-    shape: str
-    experiment: str = Field(description="name of the sweep's MLflow experiment")
-    team: str
-    user: str
-    sweep_id: int
-    sweep_name: str
-    trial: int
-    replicate: int
-    seed: int
-    schedule: dict[str, Any]
-    model: Model
-    optimizer: Optimizer
-    corpus: str = Field(description="sha256 of the text")
-    corpus_name: str
-    batch_size: int
-    val_windows: int
-    eval_every: int
 
 
 class Granted(Wire):

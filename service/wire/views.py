@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from service.wire.base import Wire
+from service.wire.description import RunDescription
 from service.wire.sweep import SweepSpec
 
 RunState = Literal["queued", "running", "completed", "pruned", "diverged", "failed", "cancelled"]
@@ -72,6 +73,14 @@ class RunView(Wire):
     error: str | None
     mlflow_run_id: str | None
     mlflow_url: str | None
+
+
+class RunDetail(Wire):
+    """One run, what it trains, and the address of the MLflow server that has its record."""
+
+    run: RunView
+    description: RunDescription
+    mlflow_tracking_url: str | None
 
 
 class TrialView(Wire):

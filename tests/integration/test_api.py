@@ -267,3 +267,27 @@ def test_a_worker_that_leaves_gives_back_what_it_never_heard_of(serving: Serving
     assert {lease.run_id for lease in lost} <= {lease.run_id for lease in taken}
     with pytest.raises(ApiError, match="no worker"):
         worker.claim(Claim(worker_id=leaving, lanes=1))
+
+
+def test_a_run_tells_a_team_what_it_trains_and_nobody_else(serving: Serving) -> None:
+    sweep = serving["member"].submit(GRID)
+    worker = serving["worker"]
+    (lease,) = worker.claim(Claim(worker_id=worker.register(hello()).worker_id, lanes=1)).leases
+    for name in ("viewer", "admin"):
+        detail = serving[name].run(lease.run_id)
+        assert dict(detail.description) == {key: getattr(lease, key) for key in dict(detail.description)}
+        assert (detail.run.state, detail.run.attempt, detail.description.sweep_id) == ("running", 1, sweep.id)
+        assert not {"fence", "attempt"} & set(dict(detail.description)), "no right to report on it is given away"
+        assert serving[name].corpus(lease.corpus) == TEXT.content
+    for name, run_id in (("stranger", lease.run_id), ("viewer", 999)):
+        with pytest.raises(ApiError, match=f"there is no run {run_id}; GET"):
+            serving[name].run(run_id)
+
+
+def test_a_text_is_read_by_the_teams_that_train_on_it(serving: Serving) -> None:
+    serving["member"].submit(GRID)
+    assert serving["viewer"].corpus(TEXT.digest) == serving["worker"].corpus(TEXT.digest) == TEXT.content
+    with pytest.raises(ApiError, match="no sweep of your team trains on a corpus"):
+        serving["stranger"].corpus(TEXT.digest)
+    serving["stranger"].submit(GRID)
+    assert serving["stranger"].corpus(TEXT.digest) == TEXT.content

@@ -16,7 +16,7 @@ from tests.tracked import Tracked, params_of, tags_of
 from tests.waiting import wait_until
 from worker.history import History
 from worker.lanes.log import StepLog
-from worker.tracking import Ending, Tracker
+from worker.tracking import Ending, RecordError, Tracker, recorded_history
 
 UPDATES = 60
 _run_ids = iter(range(1, 1_000))
@@ -191,3 +191,23 @@ def test_closing_gives_up_after_its_time_when_mlflow_stays_away(mlflow_server: M
     record.finish()
     assert tracker.close(0.5) == 1
     assert not record.closed.is_set()
+
+
+def test_an_ended_run_s_history_is_read_back_as_it_was_kept(mlflow_server: MlflowServer, tracker: Tracker) -> None:
+    record = Record(tracker)
+    record.train(1, UPDATES)
+    record.finish()
+    assert record.closed.wait(30)
+    assert History.read(recorded_history(mlflow_server.url, record.created[0]), total_steps=UPDATES) == record.history
+
+
+def test_a_record_that_cannot_be_read_is_told_why(mlflow_server: MlflowServer, tracker: Tracker) -> None:
+    record = Record(tracker)
+    wait_until(lambda: bool(record.created))
+    with pytest.raises(RecordError, match=r"has no history\.json\.gz"):
+        recorded_history(mlflow_server.url, record.created[0])
+    with pytest.raises(RecordError, match="has no record ffff"):
+        recorded_history(mlflow_server.url, "f" * 32)
+    with pytest.raises(RecordError, match=r"MLflow does not answer at http://127\.0\.0\.1:9"):
+        recorded_history("http://127.0.0.1:9", record.created[0])
+    tracker.forget(record.run_id)

@@ -6,7 +6,9 @@ import pytest
 
 from tests.unit.lanes.lane_examples import plan, shape
 from worker.history import History
+from worker.lanes.alone import Alone
 from worker.lanes.batch import LaneBatch
+from worker.lanes.log import StepLog
 from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
 from worker.replay import replay
@@ -56,9 +58,34 @@ def test_another_run_is_found_where_it_parts() -> None:
 def test_a_loss_that_is_not_a_number_differs() -> None:
     history = recorded(shape(), RUN)
     history.train_loss[9] = float("nan")
-    assert replay(shape(), RUN, history).parts_at == 10
+    found = replay(shape(), RUN, history)
+    assert (found.parts_at, found.loss_difference_at, found.loss_difference) == (10, 10, float("inf"))
+
+
+def test_progress_is_told_on_the_way_to_the_end() -> None:
+    told: list[int] = []
+    replay(shape(), RUN, recorded(shape(), RUN), on_progress=told.append)
+    assert told == sorted(set(told))
+    assert (told[-1], len(told) > 1) == (120, True)
 
 
 def test_nothing_cannot_be_replayed() -> None:
     with pytest.raises(ValueError, match="updates: 0 cannot be replayed; the run has 1 to 120"):
         replay(shape(), RUN, History(total_steps=120))
+
+
+def test_a_loss_that_is_infinite_on_both_sides_does_not_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = recorded(shape(), RUN)
+    history.train_loss[9] = history.grad_norm[9] = float("nan")
+    advance = Alone.advance
+
+    def diverging(alone: Alone, updates: int) -> StepLog:
+        log = advance(alone, updates)
+        if log.first_update == 1:
+            log.train_loss[9] = log.grad_norm[9] = float("inf")
+        return log
+
+    monkeypatch.setattr(Alone, "advance", diverging)
+    found = replay(shape(), RUN, history)
+    assert (found.parts_at, found.same_rates) == (None, True)
+    assert found.loss_difference <= 1e-5

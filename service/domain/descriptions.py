@@ -1,0 +1,52 @@
+"""What runs train, put together from the rows of the run, its trial and its sweep."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.store.tables import Run, Sweep, Team, Trial, User
+from service.wire.description import RunDescription
+from service.wire.sweep import Optimizer, SweepSpec
+
+
+def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescription]:
+    """The descriptions of runs by their ids; of those that there are."""
+    rows = session.execute(
+        select(Run, Trial, Sweep, Team.name, User.name)
+        .join(Trial, Run.trial_id == Trial.id)
+        .join(Sweep, Run.sweep_id == Sweep.id)
+        .join(Team, Sweep.team_id == Team.id)
+        .join(User, Sweep.user_id == User.id)
+        .where(Run.id.in_(run_ids))
+    )
+    specs: dict[int, SweepSpec] = {}
+    descriptions = {}
+    for run, trial, sweep, team, user in rows:
+        spec = specs.setdefault(sweep.id, specs.get(sweep.id) or SweepSpec.model_validate(sweep.spec))
+        descriptions[run.id] = RunDescription(
+            run_id=run.id,
+            shape=run.shape,
+            experiment=experiment_name(team, sweep.name, sweep.id),
+            team=team,
+            user=user,
+            sweep_id=sweep.id,
+            sweep_name=sweep.name,
+            trial=trial.number,
+            replicate=run.replicate,
+            seed=run.seed,
+            schedule=trial.schedule,
+            model=spec.model,
+            optimizer=Optimizer.model_validate(trial.optimizer),
+            corpus=sweep.corpus,
+            corpus_name=spec.data.corpus,
+            batch_size=spec.data.batch_size,
+            val_windows=spec.data.val_windows,
+            eval_every=spec.eval_every or max(1, run.total_steps // 10),
+        )
+    return descriptions
+
+
+def experiment_name(team: str, sweep_name: str, sweep_id: int) -> str:
+    """The name of a sweep's MLflow experiment."""
+    return f"{team}/{sweep_name} #{sweep_id}"
