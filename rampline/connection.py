@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.client import Client
+from service.wire.calls import AddressError
 
 
 class NotConnectedError(Exception):
@@ -41,8 +42,15 @@ class Connection:
         return cls(url=url, token=token)
 
     def client(self) -> Client:
-        """A client of that service."""
-        return Client(self.url, self.token)
+        """A client of that service.
+
+        Raises:
+            NotConnectedError: its address is none.
+        """
+        try:
+            return Client(self.url, self.token)
+        except AddressError as error:
+            raise NotConnectedError(f"--url (RAMPLINE_URL): {error}") from error
 
 
 def default_data_dir() -> Path:

@@ -6,10 +6,12 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import httpx
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from service.wire.calls import Calls, NoAnswerError
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
+from service.wire.retries import TEXT_SECONDS
 from service.wire.sweep import SweepSpec
 from service.wire.views import (
     Best,
@@ -27,7 +29,7 @@ from service.wire.views import (
     WorkerView,
 )
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Answer = TypeVar("Answer")
 Spec = SweepSpec | Mapping[str, Any]
 
 
@@ -47,15 +49,16 @@ class ServiceUnreachableError(Exception):
 class Client:
     """A connection to a service, for example `Client("http://127.0.0.1:8000", token)`; also a context manager.
 
-    Raises (every method):
+    Every call makes one try and has a deadline, `timeout` seconds for all of it.
+
+    Raises AddressError: `url` is not an HTTP address. Raises (every method):
         ApiError: the service refused the call.
         ServiceUnreachableError: it did not answer in time.
     """
 
     def __init__(self, url: str, token: str | None, *, timeout: float = 30.0) -> None:
-        self.url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=timeout)
+        self._calls = Calls(url, token, seconds=timeout)
+        self.url = self._calls.url
         self._timeout = timeout
 
     def __enter__(self) -> Self:
@@ -68,7 +71,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._calls.close()
 
     def submit(self, spec: Spec, *, idempotency_key: str | None = None) -> SweepView:
         """Queue a sweep; repeated with the same key, the same sweep is returned."""
@@ -118,7 +121,7 @@ class Client:
 
     def schedules(self) -> list[Family]:
         """The schedule families."""
-        return TypeAdapter(list[Family]).validate_json(self._send("GET", "/schedules").content)
+        return self._get("/schedules", list[Family])
 
     def preview_schedule(self, schedule: Mapping[str, Any]) -> SchedulePreview:
         """One schedule's curve, peak and findings."""
@@ -132,11 +135,11 @@ class Client:
 
     def corpora(self) -> list[CorpusView]:
         """The texts that sweeps may train on."""
-        return TypeAdapter(list[CorpusView]).validate_json(self._send("GET", "/corpora").content)
+        return self._get("/corpora", list[CorpusView])
 
     def workers(self) -> list[WorkerView]:
         """Workers of the last hour."""
-        return TypeAdapter(list[WorkerView]).validate_json(self._send("GET", "/workers").content)
+        return self._get("/workers", list[WorkerView])
 
     def queue(self) -> QueueView:
         """What waits."""
@@ -144,8 +147,7 @@ class Client:
 
     def ready(self) -> Health:
         """Whether the service can do its work; an unready one is an answer here, no error."""
-        response = self._request("GET", "/health/ready")
-        return Health.model_validate_json(response.content)
+        return self._understood(Health, self._request("GET", "/health/ready").content)
 
     def register(self, hello: Hello) -> Welcome:
         """Introduce a worker."""
@@ -153,7 +155,7 @@ class Client:
 
     def claim(self, claim: Claim) -> Granted:
         """Take runs."""
-        return self._post("/leases/claim", claim.model_dump_json(), Granted, timeout=self._timeout + claim.wait_seconds)
+        return self._post("/leases/claim", claim.model_dump_json(), Granted, seconds=self._timeout + claim.wait_seconds)
 
     def report(self, report: Report) -> Orders:
         """Report on runs."""
@@ -165,14 +167,21 @@ class Client:
 
     def corpus(self, digest: str) -> bytes:
         """The bytes of a text."""
-        return self._send("GET", f"/corpora/{digest}/content").content
+        return self._send("GET", f"/corpora/{digest}/content", seconds=TEXT_SECONDS).content
 
     def _get(self, path: str, answer: type[Answer], **query: object) -> Answer:
         given = {name: str(value) for name, value in query.items() if value is not None}
-        return answer.model_validate_json(self._send("GET", path, params=given).content)
+        return self._understood(answer, self._send("GET", path, params=given).content)
 
     def _post(self, path: str, body: str | None, answer: type[Answer], **options: Any) -> Answer:
-        return answer.model_validate_json(self._send("POST", path, content=body, **options).content)
+        return self._understood(answer, self._send("POST", path, content=body, **options).content)
+
+    def _understood(self, answer: type[Answer], content: bytes) -> Answer:
+        try:
+            return TypeAdapter(answer).validate_json(content)
+        except ValidationError as error:
+            reason = f"{self.url} answered something else; is this Rampline, of this version? {error}"
+            raise ServiceUnreachableError(reason) from error
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         response = self._request(method, path, **options)
@@ -186,12 +195,9 @@ class Client:
         raise ApiError(problem)
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {**options.pop("headers", {})}
-        if options.get("content") is not None:
-            headers["Content-Type"] = "application/json"
         try:
-            return self._http.request(method, path, headers=headers, **options)
-        except httpx.TransportError as error:
+            return self._calls.send(method, path, **options)
+        except NoAnswerError as error:
             raise ServiceUnreachableError(f"no answer from {self.url} ({error}); is the service running?") from error
 
 

@@ -4,17 +4,20 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
+from service.wire.retries import Backoff
+
 Item = TypeVar("Item", bound=Hashable)
 
-POSTPONED_SECONDS = 10.0
+FIRST_SECONDS, MOST_SECONDS = 5.0, 20.0
 MOST_FAILURES = 3
 
 
 class Patience:
-    """Remembers what failed lately, and leaves it alone for a while."""
+    """Remembers what failed lately, and leaves it alone for a while: longer each time that it fails again."""
 
     def __init__(self) -> None:
         self._failed: dict[Hashable, tuple[float, Exception]] = {}
+        self._backoffs: dict[Hashable, Backoff] = {}
 
     def each(self, items: Iterable[Item], act: Callable[[Item], object]) -> None:
         """Do `act` to every item that did not fail lately; at the end, raise what any of the items failed with.
@@ -31,12 +34,14 @@ class Patience:
             try:
                 act(item)
             except Exception as error:
-                self._failed[item] = time.monotonic() + POSTPONED_SECONDS, error
+                backoff = self._backoffs.setdefault(item, Backoff(FIRST_SECONDS, MOST_SECONDS))
+                self._failed[item] = time.monotonic() + backoff.wait(), error
                 failures.append(error)
                 tried += 1
                 if tried == MOST_FAILURES:
                     break
             else:
                 self._failed.pop(item, None)
+                self._backoffs.pop(item, None)
         if failures:
             raise failures[0]

@@ -2,11 +2,13 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
-from service.wire.protocol import Claim, Lease, Outcome, Report, RunReport
+from service.wire.protocol import Claim, Held, Lease, Outcome, Release, Report, RunReport
+from service.wire.retries import Backoff
 from worker.bell import Bell
 from worker.corpora import Corpora, CorruptCorpusError
-from worker.link import Backoff, Link, RefusedError, UnreachableError
+from worker.link import Link, RefusedError, UnreachableError
 from worker.reporting import Reporter
 from worker.training import Training
 
@@ -17,7 +19,10 @@ BUSY_POLL_SECONDS = 2.0
 
 
 class Claimer:
-    """Claims as many runs as `want` asked for; while there are none, the claim waits at the server."""
+    """Claims as many runs as `want` asked for; while there are none, the claim waits at the server.
+
+    Nothing is claimed while `backlogged` says that too much waits for MLflow already.
+    """
 
     def __init__(
         self,
@@ -26,19 +31,22 @@ class Claimer:
         worker_id: int,
         reporter: Reporter,
         bell: Bell,
+        *,
+        backlogged: Callable[[], bool] = lambda: False,
     ) -> None:
         self._link = link
         self._corpora = corpora
         self._worker_id = worker_id
         self._reporter = reporter
         self._bell = bell
+        self._backlogged = backlogged
         self._need = threading.Condition()
         self._lanes = 0
         self._shape: str | None = None
         self._arrived: list[Training] = []
         self._stopped = False
         self._backoff = Backoff()
-        threading.Thread(target=self._run, name="claiming", daemon=True).start()
+        bell.thread("claiming", self._run)
 
     def want(self, lanes: int, shape: str | None) -> None:
         """Ask for up to this many runs; of one shape only, if a batch is training."""
@@ -72,6 +80,9 @@ class Claimer:
             # After an absence the runs held here are to be reported on before any, these among them, are claimed.
             self._pause(self._backoff.wait())
             return
+        if self._backlogged():
+            self._pause(BUSY_POLL_SECONDS)
+            return
         wait = IDLE_POLL_SECONDS if shape is None else BUSY_POLL_SECONDS
         try:
             granted = self._link.claim(Claim(worker_id=self._worker_id, lanes=lanes, shape=shape, wait_seconds=wait))
@@ -90,7 +101,8 @@ class Claimer:
             # All at once: the loop is to see together those that may share a lane.
             with self._need:
                 self._arrived += prepared
-                self._lanes -= len(prepared)
+                # Beside a run that trains alone, nothing is wanted until the loop says so.
+                self._lanes = 0 if any(one.lease.alone for one in prepared) else self._lanes - len(prepared)
                 self._shape = prepared[0].lease.shape
             self._bell.ring()
         if granted.drain:
@@ -100,22 +112,36 @@ class Claimer:
         try:
             training = Training.of(lease, self._corpora)
         except UnreachableError as error:
-            log.warning("run %d waits for its text until its lease expires: %s", lease.run_id, error)
+            log.warning("run %d goes back to the queue, since its text does not arrive: %s", lease.run_id, error)
+            self._give_back(lease)
             return None
-        except (ValueError, CorruptCorpusError, RefusedError) as error:
-            log.error("run %d cannot be trained: %s", lease.run_id, error)
-            self._report_failure(lease, str(error))
+        except RefusedError as error:
+            if error.of_worker:
+                self._bell.leave(error)
+                return None
+            self._report_bad_data(lease, str(error))
+            return None
+        except (ValueError, CorruptCorpusError) as error:
+            self._report_bad_data(lease, str(error))
             return None
         self._reporter.hold(training)
         return training
 
-    def _report_failure(self, lease: Lease, error: str) -> None:
-        outcome = Outcome(state="failed", error=error[:4000])
+    def _report_bad_data(self, lease: Lease, error: str) -> None:
+        log.error("run %d cannot be trained: %s", lease.run_id, error)
+        outcome = Outcome(state="failed", cause="bad_data", error=error[:4000])
         run = RunReport(run_id=lease.run_id, fence=lease.fence, step=0, outcome=outcome)
         try:
             self._link.report(Report(worker_id=self._worker_id, updates_per_second=0, runs=[run]))
         except (UnreachableError, RefusedError) as failure:
             log.warning("could not report the failure of run %d: %s", lease.run_id, failure)
+
+    def _give_back(self, lease: Lease) -> None:
+        held = Held(run_id=lease.run_id, fence=lease.fence)
+        try:
+            self._link.release(Release(worker_id=self._worker_id, runs=[held]))
+        except (UnreachableError, RefusedError) as failure:
+            log.warning("could not give run %d back, its lease expires by itself: %s", lease.run_id, failure)
 
     def _pause(self, seconds: float) -> None:
         with self._need:

@@ -66,6 +66,11 @@ class History:
         }
         return gzip.compress(json.dumps(sequences).encode(), mtime=0)
 
+    def clear(self) -> None:
+        """Let go of the sequences: they are kept elsewhere."""
+        for sequence in (self.lr, self.train_loss, self.grad_norm, self.val_loss):
+            sequence.clear()
+
     @classmethod
     def read(cls, compressed: bytes, *, total_steps: int) -> "History":
         """Return the history of a run of so many updates from what `compressed` gave. Raises ValueError."""

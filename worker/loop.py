@@ -17,6 +17,7 @@ from worker.lanes.sharing import Past, SharedLanes
 from worker.reporting import Reporter
 from worker.tracking import Ending, Status, Tracker
 from worker.training import Training
+from worker.triage import Cause, cause_of
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Loop:
             for training in arrived:
                 self._admit(training)
             room = self._lanes.room if self._lanes is not None else max(2, self._first_claim)
+            if any(training.lease.alone for training in self._active.values()):
+                room = 0
             self._claimer.want(room, self._shape_key if self._active else None)
             if not self._active:
                 self._reporter.updates_per_second = 0.0
@@ -77,7 +80,7 @@ class Loop:
                 self._train()
         for training in list(self._active.values()):
             self._free(training)
-            self._close(training, "SCHEDULED", "queued")
+            self._close(training, "SCHEDULED", "evicted")
 
     def _obey(self) -> None:
         for training in list(self._active.values()):
@@ -95,7 +98,7 @@ class Loop:
                 self._lanes = SharedLanes[int](training.shape, lanes, self._device)
                 self._reporter.lanes = lanes
             except (RuntimeError, MemoryError) as error:  # torch's OutOfMemoryError is a RuntimeError
-                self._turn_away(training, f"no room for one lane of this shape on {self._device}: {error}")
+                self._turn_away(training, error)
                 return
             self._shape_key = training.lease.shape
         assert self._lanes is not None
@@ -109,10 +112,11 @@ class Loop:
         past = self._lanes.admit(training.run_id, training.plan, eval_every=training.lease.eval_every)
         self._relive(training, past)
 
-    def _turn_away(self, training: Training, error: str) -> None:
+    def _turn_away(self, training: Training, error: Exception) -> None:
         """Fail a run that never got as far as a lane."""
-        log.error("run %d failed: %s", training.run_id, error)
-        training.outcome = Outcome(state="failed", error=error[:4000])
+        reason = f"no room for one lane of this shape on {self._device}: {error}"
+        log.error("run %d failed: %s", training.run_id, reason)
+        training.outcome = Outcome(state="failed", cause=cause_of(error), error=reason[:4000])
         self._reporter.hurry()
 
     def _relive(self, training: Training, past: Past) -> None:
@@ -143,8 +147,8 @@ class Loop:
             self._seconds_per_update = seconds / updates
             self._reporter.updates_per_second = updates * lanes.lanes / seconds
             self._validate([training for training in self._seated() if self._take_in(training, logs[training.run_id])])
-        except (RuntimeError, MemoryError):
-            self._fail(self._seated(), traceback.format_exc())
+        except (RuntimeError, MemoryError) as error:
+            self._fail(self._seated(), traceback.format_exc(), cause_of(error))
 
     def _note_shares(self, shares: dict[int, float]) -> None:
         for training in self._active.values():
@@ -200,15 +204,15 @@ class Loop:
         else:
             self._fail([training], "the rates that were applied are not those of the schedule")
 
-    def _fail(self, trainings: list[Training], error: str) -> None:
-        log.error("%d runs failed: %s", len(trainings), error)
+    def _fail(self, trainings: list[Training], error: str, cause: Cause = "crash") -> None:
+        log.error("%d runs failed (%s): %s", len(trainings), cause, error)
         for training in trainings:
-            self._end(training, Outcome(state="failed", error=error[-4000:]))
+            self._end(training, Outcome(state="failed", cause=cause, error=error[-4000:]))
 
     def _end(self, training: Training, outcome: Outcome) -> None:
         self._free(training)
         status: Status = "FAILED" if outcome.state == "failed" else "FINISHED"
-        self._close(training, status, outcome.state, outcome)
+        self._close(training, status, outcome.cause or outcome.state, outcome)
 
     def _free(self, training: Training) -> None:
         del self._active[training.run_id]

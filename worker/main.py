@@ -1,28 +1,38 @@
 """A worker process: registers, trains until it is told to stop, drains, leaves."""
 
+import contextlib
 import logging
+import os
+import queue
 import signal
+import threading
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
+from service.wire.calls import AddressError, checked
 from service.wire.protocol import Hello, Welcome
-from worker.bell import Bell
+from service.wire.retries import Backoff, Deadline
+from worker.bell import Bell, ThreadDiedError
 from worker.calibration import Capacity
 from worker.claiming import Claimer
 from worker.corpora import Corpora
 from worker.lanes.memory import keep_freed_memory
-from worker.link import Backoff, Link, RefusedError, UnreachableError
+from worker.link import Link, RefusedError, UnreachableError
 from worker.loop import Loop
 from worker.reporting import Reporter
 from worker.settings import WorkerSettings
+from worker.spool import Backlog
 from worker.tracking import Tracker
 
 log = logging.getLogger(__name__)
 
-REGISTER_TRIES = 12
-FLUSH_SECONDS = 10.0
+REGISTER_SECONDS = 60.0
+GRACE_SECONDS = 3.0
+# The parts of the time for draining after which flushing, a report under way, and the last report are given up.
+FLUSHED, JOINED, REPORTED = 0.5, 0.65, 0.85
 FIRST_CLAIM = 2  # before the number of lanes is known; one would not show whether runs share
 LANES = {"cpu": 4, "cuda": 32}
 
@@ -37,9 +47,49 @@ def run(settings: WorkerSettings) -> None:
     Raises:
         WorkerError: the service cannot be reached or refuses this worker, or the device does not exist.
     """
-    bell = Bell()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: bell.leave())
+    bell = Bell(drain_seconds=settings.drain_seconds)
+    with _signals(bell):
+        _run(settings, bell)
+    if isinstance(bell.failure, RefusedError):
+        raise WorkerError(f"the service refuses this worker: {bell.failure}")
+    if bell.failure is not None:
+        raise WorkerError(f"the worker cannot go on: {bell.failure}")
+    log.info("left")
+
+
+@contextlib.contextmanager
+def _signals(bell: Bell) -> Iterator[None]:
+    """Leave at SIGTERM or SIGINT; three seconds after the deadline for that, end whatever still holds up the process.
+
+    The handler only puts something into a queue, which is safe wherever the signal interrupts the main thread.
+    """
+    orders: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    over = threading.Event()
+
+    def wait_for_order() -> None:
+        if orders.get():
+            bell.leave()
+
+    def end() -> None:
+        bell.wait_to_leave(None)
+        if not over.wait(bell.left() + GRACE_SECONDS):
+            log.error("draining took too long; what is held here expires by itself")
+            os._exit(1)
+
+    bell.thread("signals", wait_for_order)
+    bell.thread("deadline", end)
+    earlier = {number: signal.signal(number, lambda *_: orders.put(True)) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        over.set()
+        orders.put(False)
+        bell.leave()
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _run(settings: WorkerSettings, bell: Bell) -> None:
     device = find_device(settings.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
@@ -55,13 +105,16 @@ def run(settings: WorkerSettings) -> None:
         lanes=settings.lanes or LANES[device.type],
         version=version("rampline"),
     )
-    with Link(settings.url, token) as link:
+    try:
+        link = Link(settings.url, token)
+    except AddressError as error:
+        raise WorkerError(f"the service's address (--url, RAMPLINE_URL): {error}") from error
+    with link:
         welcome = _register(link, hello, settings.url, bell)
         if welcome is not None:
             capacity = Capacity(device, hello.device_name, settings.scratch_dir, given=settings.lanes)
             first_claim = settings.lanes or FIRST_CLAIM
-            _work(link, welcome, hello, device, capacity, first_claim, settings.scratch_dir, bell)
-    log.info("left")
+            _work(link, welcome, hello, device, capacity, first_claim, settings, bell)
 
 
 def find_device(wanted: str) -> torch.device:
@@ -90,21 +143,20 @@ def device_name(device: torch.device) -> str:
 
 
 def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:
-    backoff = Backoff()
-    for remaining in reversed(range(REGISTER_TRIES)):
+    backoff = Backoff(budget=REGISTER_SECONDS)
+    while True:
         try:
             return link.register(hello)
         except RefusedError as error:
             raise WorkerError(f"the service at {url} refuses this worker: {error}") from error
         except UnreachableError as error:
-            if not remaining:
+            if backoff.spent:
                 raise WorkerError(
                     f"the service at {url} cannot be reached: {error}; is `rampline serve` up?"
                 ) from error
             log.info("waiting for the service at %s: %s", url, error)
         if bell.wait_to_leave(backoff.wait()):
-            break
-    return None
+            return None
 
 
 def _work(
@@ -114,25 +166,70 @@ def _work(
     device: torch.device,
     capacity: Capacity,
     first_claim: int,
-    scratch: Path,
+    settings: WorkerSettings,
     bell: Bell,
 ) -> None:
     log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name)
-    tracker = None
-    if welcome.tracking_url is not None:
-        tracker = Tracker(welcome.tracking_url, worker=hello.name, device=hello.device_name)
-    reporter = Reporter(link, welcome.worker_id, bell, interval_seconds=welcome.report_seconds)
-    claimer = Claimer(link, Corpora(scratch, link), welcome.worker_id, reporter, bell)
-    Loop(
+    tracker = _tracker(welcome, hello, settings, bell)
+    reporter = Reporter(
+        link,
+        welcome.worker_id,
+        bell,
+        interval_seconds=welcome.report_seconds,
+        backlog=Backlog if tracker is None else tracker.backlog,
+    )
+    claimer = Claimer(
+        link,
+        Corpora(settings.scratch_dir, link),
+        welcome.worker_id,
+        reporter,
+        bell,
+        backlogged=lambda: tracker is not None and tracker.full,
+    )
+    loop = Loop(
         device, capacity, first_claim=first_claim, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker
-    ).run()
-    log.info("draining")
-    claimer.stop()
-    if tracker is not None:
-        left = tracker.close(FLUSH_SECONDS)
-        if left:
-            log.warning("MLflow did not take the records of %d runs in time; they go back to the queue", left)
-    reporter.stop()
+    )
+    with contextlib.ExitStack() as drain:  # from the last to the first, each whatever becomes of the others
+        drain.callback(_leave, link, reporter, bell)
+        drain.callback(_report, link, reporter, bell)
+        drain.callback(_flush, tracker, bell)
+        drain.callback(claimer.stop)
+        try:
+            loop.run()
+        except Exception as error:
+            log.exception("training failed; the worker drains and ends")
+            bell.leave(ThreadDiedError("training", error))
+        log.info("draining")
+
+
+def _tracker(welcome: Welcome, hello: Hello, settings: WorkerSettings, bell: Bell) -> Tracker | None:
+    if welcome.tracking_url is None:
+        return None
+    try:
+        url = checked(welcome.tracking_url)
+    except AddressError as error:
+        raise WorkerError(f"MLflow's address (RAMPLINE_MLFLOW_URL of the service): {error}") from error
+    return Tracker(
+        url,
+        worker=hello.name,
+        device=hello.device_name,
+        bell=bell,
+        directory=settings.scratch_dir / "spool",
+        limit=settings.spool_bytes,
+    )
+
+
+def _flush(tracker: Tracker | None, bell: Bell) -> None:
+    left = 0 if tracker is None else tracker.close(bell.left(until=FLUSHED))
+    if left:
+        log.warning("MLflow did not take the records of %d runs in time; they go back to the queue", left)
+
+
+def _report(link: Link, reporter: Reporter, bell: Bell) -> None:
+    link.end_by(Deadline(bell.left(until=REPORTED)))
+    reporter.stop(bell.left(until=JOINED))
+
+
+def _leave(link: Link, reporter: Reporter, bell: Bell) -> None:
+    link.end_by(Deadline(bell.left()))
     reporter.leave()
-    if bell.refusal is not None:
-        raise WorkerError(f"the service refuses this worker: {bell.refusal}")

@@ -2,10 +2,13 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from service.wire.protocol import Held, Release, Report, RunReport
+from service.wire.retries import Backoff
 from worker.bell import Bell
-from worker.link import Backoff, Link, RefusedError, UnreachableError
+from worker.link import Link, RefusedError, UnreachableError
+from worker.spool import Backlog
 from worker.training import Training
 
 log = logging.getLogger(__name__)
@@ -14,11 +17,20 @@ log = logging.getLogger(__name__)
 class Reporter:
     """Holds the leased runs from their arrival until the service has confirmed their end."""
 
-    def __init__(self, link: Link, worker_id: int, bell: Bell, *, interval_seconds: float) -> None:
+    def __init__(
+        self,
+        link: Link,
+        worker_id: int,
+        bell: Bell,
+        *,
+        interval_seconds: float,
+        backlog: Callable[[], Backlog] = Backlog,
+    ) -> None:
         self._link = link
         self._worker_id = worker_id
         self._interval = interval_seconds
         self._bell = bell
+        self._backlog = backlog
         self._held: dict[int, Training] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -26,8 +38,7 @@ class Reporter:
         self._away = False
         self.updates_per_second = 0.0
         self.lanes: int | None = None
-        self._thread = threading.Thread(target=self._run, name="reporting", daemon=True)
-        self._thread.start()
+        self._thread = bell.thread("reporting", self._run)
 
     def hold(self, training: Training) -> None:
         """Report on this run from now on."""
@@ -54,11 +65,11 @@ class Reporter:
         """Report now: a run has ended."""
         self._wake.set()
 
-    def stop(self) -> None:
-        """Report once more, then no more."""
+    def stop(self, seconds: float = 10.0) -> None:
+        """Report once more, then no more; wait at most this long for a report that is under way."""
         self._stopped.set()
         self._wake.set()
-        self._thread.join(10)
+        self._thread.join(seconds)
         self._report()
 
     def leave(self) -> None:
@@ -80,7 +91,7 @@ class Reporter:
                 self._stopped.wait(backoff.wait())
 
     def _report(self) -> bool:
-        trainings = self.held()
+        trainings, backlog = self.held(), self._backlog()
         reports = [training.report() for training in trainings]
         try:
             orders = self._link.report(
@@ -88,6 +99,8 @@ class Reporter:
                     worker_id=self._worker_id,
                     lanes=self.lanes,
                     updates_per_second=self.updates_per_second,
+                    backlog_bytes=backlog.size,
+                    backlog_seconds=backlog.seconds,
                     runs=reports,
                 )
             )

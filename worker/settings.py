@@ -24,6 +24,10 @@ class WorkerSettings(BaseSettings):
     scratch_dir: Path = Field(
         default_factory=lambda: Path.home() / ".cache" / "rampline", description="where texts are kept"
     )
+    spool_bytes: int = Field(
+        default=2**30, ge=1, description="what may wait for MLflow on this disk before no new run is begun"
+    )
+    drain_seconds: float = Field(default=25.0, gt=0, description="what leaving may take, all together")
 
     def token(self) -> str:
         """The worker's token.

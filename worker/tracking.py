@@ -9,16 +9,16 @@ import logging
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+from service.wire.retries import MLFLOW_ENVIRONMENT, Backoff
+
+os.environ.update(MLFLOW_ENVIRONMENT)  # before MLflow is imported: it reads some of it then
 
 import numpy as np
 import requests
@@ -29,14 +29,18 @@ from mlflow.tracking import MlflowClient
 from schedules import build
 from schedules.pictures import plot_rates, rendered
 from service.wire.protocol import Lease
+from worker.bell import Bell
 from worker.history import History, Point
-from worker.link import Backoff
+from worker.labels import lease_params, lease_tags, run_name
+from worker.spool import Backlog, Sheet, Spool
 
 log = logging.getLogger(__name__)
 
 Status = Literal["FINISHED", "FAILED", "KILLED", "SCHEDULED"]
 METRICS_PER_CALL = 1_000
 HISTORY = "history.json.gz"
+POINTS_IN_MEMORY = 50_000
+POINT_BYTES = 64  # about what one takes in memory, and on disk
 FINAL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST"}
 
 
@@ -52,10 +56,12 @@ class Ending:
 
 @dataclass(kw_only=True)
 class Record:
-    """The tracking side of one leased run."""
+    """The tracking side of one leased run: `pending` comes after what is in the sheet, and waits since `since`."""
 
     lease: Lease
     on_created: Callable[[str], None]
+    sheet: Sheet
+    since: float
     mlflow_run_id: str | None = None
     tried: bool = False
     pending: list[Point] = field(default_factory=list)
@@ -68,48 +74,98 @@ class RecordError(Exception):
 
 
 class Tracker:
-    """Takes points without ever blocking, and delivers them in order; while MLflow is away they wait here."""
+    """Takes points without ever blocking, and delivers them in order.
 
-    def __init__(self, url: str, *, worker: str, device: str, flush_seconds: float = 2.0) -> None:
+    While MLflow is away, or slower than the training, they wait in files below `directory`, and the history of runs
+    that have ended with them. From `limit` bytes on it is `full`: its worker then takes no new runs, while those that
+    it has go on to their end. Where the files cannot be written (a full disk), everything waits in memory, and it is
+    full at once.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        worker: str,
+        device: str,
+        bell: Bell,
+        directory: Path,
+        limit: int = 2**30,
+        flush_seconds: float = 2.0,
+    ) -> None:
         self._client = MlflowClient(tracking_uri=url)
         self._tags = {"rampline.worker": worker, "rampline.gpu": device, "rampline.code_version": version("rampline")}
         self._flush_seconds = flush_seconds
+        self._spool = Spool(directory)
+        self._limit = limit
+        self._unwritable = False
         self._experiments: dict[str, str] = {}
         self._records: dict[int, Record] = {}
+        self._dropped: list[Record] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._deliver, name="tracking", daemon=True)
-        self._thread.start()
+        self._thread = bell.thread("tracking", self._deliver)
 
     def start(self, lease: Lease, on_created: Callable[[str], None]) -> None:
         """Open a record; `on_created` gets the id of its MLflow run once there is one."""
+        record = Record(lease=lease, on_created=on_created, sheet=self._spool.sheet(), since=time.monotonic())
         with self._lock:
-            self._records[lease.run_id] = Record(lease=lease, on_created=on_created)
+            self._drop(lease.run_id)
+            self._records[lease.run_id] = record
         self._wake.set()
 
     def add(self, run_id: int, points: list[Point]) -> None:
         """Queue points of a run."""
         with self._lock:
-            self._records[run_id].pending += points
+            record = self._records[run_id]
+            self._waits(record)
+            record.pending += points
 
     def finish(self, run_id: int, ending: Ending) -> None:
         """Close a record when all its points have arrived; `ending.on_closed` is called after that."""
         with self._lock:
-            self._records[run_id].ending = ending
+            record = self._records[run_id]
+            self._waits(record)
+            record.ending = ending
         self._wake.set()
 
     def forget(self, run_id: int) -> None:
         """Drop what is queued: the run belongs to another worker, which writes its own record."""
         with self._lock:
-            self._records.pop(run_id, None)
+            self._drop(run_id)
+
+    def backlog(self) -> Backlog:
+        """What has not arrived yet."""
+        with self._lock:
+            waiting = [record for record in self._records.values() if _is_waiting(record)]
+            size = sum(record.sheet.size + POINT_BYTES * len(record.pending) for record in waiting)
+            oldest = min((record.since for record in waiting), default=None)
+        return Backlog(size, 0.0 if oldest is None else time.monotonic() - oldest)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that no new run should be begun."""
+        return self._unwritable or self.backlog().size >= self._limit
 
     def close(self, seconds: float) -> int:
         """Deliver what is left, for at most this long; returns how many records stay open."""
         self._closing.set()
         self._wake.set()
         self._thread.join(seconds)
-        return len(self._records)
+        left = len(self._records)
+        self._spool.close()
+        return left
+
+    def _drop(self, run_id: int) -> None:
+        record = self._records.pop(run_id, None)
+        if record is not None:
+            self._dropped.append(record)
+
+    @staticmethod
+    def _waits(record: Record) -> None:
+        if not _is_waiting(record):
+            record.since = time.monotonic()
 
     def _deliver(self) -> None:
         backoff = Backoff()
@@ -117,22 +173,52 @@ class Tracker:
         while True:
             self._wake.wait(self._flush_seconds)
             self._wake.clear()
+            self._clear_away()
             try:
                 self._flush()
                 if away:
                     log.info("MLflow is back; what waited has been sent")
-                away = False
+                away = self._unwritable = False
                 backoff.reset()
             except (MlflowException, requests.RequestException, OSError) as error:
                 if not away:
                     log.warning("MLflow does not answer; training goes on and metrics wait: %s", _first_line(error))
                 away = True
+                self._spill()
                 self._closing.wait(backoff.wait())
             if self._closing.is_set() and (away or not self._records):
                 return
 
+    def _clear_away(self) -> None:
+        with self._lock:
+            dropped, self._dropped = self._dropped, []
+        for record in dropped:
+            record.sheet.remove()
+
+    def _spill(self) -> None:
+        """Put what waits in memory into the spool."""
+        try:
+            for record in list(self._records.values()):
+                with self._lock:
+                    points, ending = record.pending[:], record.ending
+                if points:
+                    record.sheet.add(points)
+                    with self._lock:
+                        del record.pending[: len(points)]
+                if ending is not None and ending.status != "SCHEDULED" and record.sheet.history() is None:
+                    record.sheet.keep_history(ending.history.compressed())
+                    ending.history.clear()
+        except OSError as error:
+            if not self._unwritable:
+                log.warning("metrics wait in memory, and no new run is begun: the spool cannot be written: %s", error)
+            self._unwritable = True
+        else:
+            self._unwritable = False
+
     def _flush(self) -> None:
         for record in list(self._records.values()):
+            if sum(len(record.pending) for record in list(self._records.values())) > POINTS_IN_MEMORY:
+                self._spill()
             try:
                 self._flush_record(record)
             except MlflowException as error:
@@ -147,6 +233,7 @@ class Tracker:
 
     def _flush_record(self, record: Record) -> None:
         if record.refused:
+            record.sheet.remove()
             with self._lock:
                 record.pending.clear()
             if record.ending is not None:
@@ -155,15 +242,24 @@ class Tracker:
         if record.mlflow_run_id is None:
             record.mlflow_run_id = self._create(record)
             record.on_created(record.mlflow_run_id)
+        while points := record.sheet.first(METRICS_PER_CALL):
+            self._send(record.mlflow_run_id, points)
+            record.sheet.arrived()
+        began = time.monotonic()
         with self._lock:
             points, ending = record.pending[:], record.ending
         for start in range(0, len(points), METRICS_PER_CALL):
             batch = points[start : start + METRICS_PER_CALL]
-            self._client.log_batch(record.mlflow_run_id, metrics=[Metric(*point) for point in batch], synchronous=True)
+            self._send(record.mlflow_run_id, batch)
             with self._lock:
                 del record.pending[: len(batch)]
         if ending is not None:
             self._end(record, record.mlflow_run_id, ending)
+        with self._lock:
+            record.since = max(record.since, began)
+
+    def _send(self, mlflow_run_id: str, points: list[Point]) -> None:
+        self._client.log_batch(mlflow_run_id, metrics=[Metric(*point) for point in points], synchronous=True)
 
     def _create(self, record: Record) -> str:
         lease = record.lease
@@ -203,20 +299,24 @@ class Tracker:
 
     def _end(self, record: Record, mlflow_run_id: str, ending: Ending) -> None:
         if ending.status == "SCHEDULED":
+            self._client.set_tag(mlflow_run_id, "rampline.outcome", ending.outcome)
             self._client.update_run(mlflow_run_id, status="SCHEDULED")
             self._close(record)
             return
+        kept = record.sheet.history()
+        total_steps = int(record.lease.schedule["total_steps"])
+        history = ending.history if kept is None else History.read(kept, total_steps=total_steps)
         with tempfile.TemporaryDirectory() as directory:
             folder = Path(directory)
             (folder / "schedule.json").write_text(json.dumps(record.lease.schedule, indent=2))
             curves = [("planned", build(record.lease.schedule).lrs())]
-            if ending.history.lr:
-                curves.append(("applied", np.array(ending.history.lr)))
+            if history.lr:
+                curves.append(("applied", np.array(history.lr)))
             (folder / "lr.png").write_bytes(rendered(plot_rates(curves, scale="linear"), "png"))
-            (folder / "lr.json").write_text(json.dumps({"lr": ending.history.lr}))
-            (folder / HISTORY).write_bytes(ending.history.compressed())
+            (folder / "lr.json").write_text(json.dumps({"lr": history.lr}))
+            (folder / HISTORY).write_bytes(history.compressed())
             self._client.log_artifacts(mlflow_run_id, directory)
-        tags = {"rampline.outcome": ending.outcome, "rampline.updates_executed": str(ending.history.executed)}
+        tags = {"rampline.outcome": ending.outcome, "rampline.updates_executed": str(history.executed)}
         self._client.log_batch(mlflow_run_id, tags=[RunTag(*tag) for tag in tags.items()], synchronous=True)
         self._client.set_terminated(mlflow_run_id, status=ending.status)
         self._close(record)
@@ -226,6 +326,7 @@ class Tracker:
             if self._records.get(record.lease.run_id) is record:  # and not that of a later attempt
                 del self._records[record.lease.run_id]
             ending = record.ending
+        record.sheet.remove()
         if ending is not None:
             ending.on_closed()
 
@@ -246,47 +347,6 @@ def recorded_history(url: str, mlflow_run_id: str) -> bytes:
         if isinstance(error, MlflowException) and error.error_code == "RESOURCE_DOES_NOT_EXIST":
             raise RecordError(f"MLflow at {url} has no record {mlflow_run_id} of it") from error
         raise RecordError(f"MLflow does not answer at {url}: {_first_line(error)[:100]}") from error
-
-
-def run_name(lease: Lease) -> str:
-    """A name for people: trial, schedule type, warmup, peak, seed."""
-    schedule = lease.schedule
-    parts = [f"#{lease.trial}", str(schedule["type"]), f"w{schedule.get('warmup_steps', 0)}"]
-    if "peak_lr" in schedule:
-        parts.append(f"p{schedule['peak_lr']:.2e}")
-    return " ".join([*parts, f"s{lease.seed}"])
-
-
-def lease_params(lease: Lease) -> dict[str, Any]:
-    """Every field of the configuration, flat; the schedule's own fields stand at the top, its type as `schedule`."""
-    own = {"schedule" if key == "type" else key: value for key, value in lease.schedule.items()}
-    model = {f"model.{key}": value for key, value in lease.model.model_dump().items()}
-    optimizer = {f"optimizer.{key}": value for key, value in lease.optimizer.model_dump().items()}
-    data = {
-        "data.corpus": lease.corpus_name,
-        "data.digest": lease.corpus,
-        "data.batch_size": lease.batch_size,
-        "data.val_windows": lease.val_windows,
-    }
-    return own | model | optimizer | data | {"seed": lease.seed, "eval_every": lease.eval_every}
-
-
-def lease_tags(lease: Lease) -> dict[str, str]:
-    """What people filter by."""
-    return {
-        "mlflow.user": lease.user,
-        "mlflow.source.name": "rampline",
-        "rampline.kind": "run",
-        "rampline.run_id": str(lease.run_id),
-        "rampline.attempt": str(lease.attempt),
-        "rampline.sweep": str(lease.sweep_id),
-        "rampline.sweep_name": lease.sweep_name,
-        "rampline.trial": str(lease.trial),
-        "rampline.replicate": str(lease.replicate),
-        "rampline.team": lease.team,
-        "rampline.user": lease.user,
-        "rampline.schedule": str(lease.schedule["type"]),
-    }
 
 
 def _first_line(error: Exception) -> str:

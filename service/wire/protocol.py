@@ -42,11 +42,13 @@ class Claim(Wire):
 class Lease(RunDescription):
     """One run to train, and the right to report on it until `fence` changes.
 
-    `attempt` counts from 1; above 1, an earlier worker lost this run.
+    `attempt` counts from 1; above 1, an earlier worker lost this run. `alone` asks that nothing be trained beside it:
+    workers died with it again and again, and it is to be seen whether it is the one that kills them.
     """
 
     fence: int
     attempt: int
+    alone: bool = False
 
 
 class Granted(Wire):
@@ -64,9 +66,13 @@ class ValPoint(Wire):
 
 
 class Outcome(Wire):
-    """How a run ended. `value` is what the sampler learns; a diverged run has its initial loss."""
+    """How a run ended. `value` is what the sampler learns; a diverged run has its initial loss.
+
+    A failed one says by its `cause` whether it is worth another try; see `service.domain.triage`.
+    """
 
     state: Literal["completed", "diverged", "failed"]
+    cause: Literal["out_of_memory", "crash", "bad_data"] | None = None
     value: float | None = None
     diverged_at: int | None = None
     error: str | None = Field(default=None, max_length=4000)
@@ -97,6 +103,8 @@ class Report(Wire):
     worker_id: int
     lanes: int | None = Field(default=None, ge=1, le=4096, description="lanes of the batch that trains")
     updates_per_second: float = Field(ge=0)
+    backlog_bytes: int = Field(default=0, ge=0, description="what waits for MLflow at this worker")
+    backlog_seconds: float = Field(default=0.0, ge=0, description="how long the oldest of it has waited")
     runs: list[RunReport] = Field(max_length=4096)
 
 

@@ -1,8 +1,11 @@
 """The worker's records in a real MLflow: complete, in order, once, also when MLflow is away for a while."""
 
+import gzip
+import json
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,8 +17,10 @@ from service.wire.sweep import Model, Optimizer
 from tests.mlflow_server import MlflowServer
 from tests.tracked import Tracked, params_of, tags_of
 from tests.waiting import wait_until
+from worker.bell import Bell
 from worker.history import History
 from worker.lanes.log import StepLog
+from worker.spool import Backlog
 from worker.tracking import Ending, RecordError, Tracker, recorded_history
 
 UPDATES = 60
@@ -53,6 +58,12 @@ def stretch(first: int, updates: int) -> StepLog:
     return StepLog(first_update=first, lr=numbers * 1e-3, train_loss=losses, grad_norm=losses)
 
 
+def opened(url: str, directory: Path, worker: str = "w", limit: int = 2**30) -> Tracker:
+    return Tracker(
+        url, worker=worker, device="cpu", bell=Bell(), directory=directory / "spool", limit=limit, flush_seconds=0.1
+    )
+
+
 class Record:
     """A run whose record a tracker keeps."""
 
@@ -73,8 +84,8 @@ class Record:
 
 
 @pytest.fixture
-def tracker(mlflow_server: MlflowServer) -> Iterator[Tracker]:
-    tracker = Tracker(mlflow_server.url, worker="w", device="cpu", flush_seconds=0.1)
+def tracker(mlflow_server: MlflowServer, tmp_path: Path) -> Iterator[Tracker]:
+    tracker = opened(mlflow_server.url, tmp_path)
     yield tracker
     tracker.close(10)
 
@@ -112,8 +123,9 @@ def test_a_run_that_diverged_at_its_first_update_has_a_complete_record(
 
 
 def test_while_mlflow_is_away_nothing_blocks_and_nothing_is_lost_or_doubled(
-    tracker: Tracker, mlflow_server: MlflowServer
+    mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
+    tracker = opened(mlflow_server.url, tmp_path, limit=2_000)
     record = Record(tracker)
     record.train(1, 20)
     mlflow = Tracked(mlflow_server.url)
@@ -125,25 +137,38 @@ def test_while_mlflow_is_away_nothing_blocks_and_nothing_is_lost_or_doubled(
     record.train(41, 20)
     record.finish()
     started.finish()
-    assert not record.closed.wait(1.0)
+    wait_until(lambda: not record.history.lr and not started.history.lr)  # it is on disk now, and not in memory
+    files = [file for file in (tmp_path / "spool").glob("worker-*/*") if file.name != "lock"]
+    backlog = tracker.backlog()
+    assert sum(file.stat().st_size for file in files) == backlog.size > 2_000
+    assert backlog.seconds > 0
+    assert tracker.full
+    assert not record.closed.is_set()
     mlflow_server.start()
     assert record.closed.wait(60)
     assert started.closed.wait(60)
+    assert tracker.backlog() == Backlog(0, 0.0)
+    assert not tracker.full
+    assert not any(file.exists() for file in files)
     for one in (record, started):
         (run,) = runs_of(mlflow, one.run_id)
         (run_id,) = one.created
         assert run["info"]["run_id"] == run_id
         assert mlflow.history(run_id, "lr") == [(step, step * 1e-3) for step in range(1, UPDATES + 1)]
+        kept = httpx.get(f"{mlflow_server.url}/get-artifact", params={"run_id": run_id, "path": "history.json.gz"})
+        assert len(json.loads(gzip.decompress(kept.content))["train_loss"]) == UPDATES
+    tracker.close(10)
+    assert list((tmp_path / "spool").glob("worker-*")) == []
 
 
 def test_a_later_attempt_replaces_the_record_and_the_stale_worker_cannot_write(
-    tracker: Tracker, mlflow_server: MlflowServer
+    tracker: Tracker, mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
     stale = Record(tracker)
     stale.train(1, 20)
     mlflow = Tracked(mlflow_server.url)
     wait_until(lambda: bool(stale.created))
-    other = Tracker(mlflow_server.url, worker="w2", device="cpu", flush_seconds=0.1)
+    other = opened(mlflow_server.url, tmp_path, worker="w2")
     taken = Record(other, attempt=2, run_id=stale.run_id)
     taken.train(1, UPDATES)
     taken.finish()
@@ -178,15 +203,16 @@ def test_a_run_that_goes_back_to_the_queue_is_scheduled_not_running(
 ) -> None:
     record = Record(tracker)
     record.train(1, 20)
-    ending = Ending(status="SCHEDULED", outcome="queued", history=record.history, on_closed=record.closed.set)
+    ending = Ending(status="SCHEDULED", outcome="evicted", history=record.history, on_closed=record.closed.set)
     tracker.finish(record.run_id, ending)
     assert record.closed.wait(60)
     (run,) = runs_of(Tracked(mlflow_server.url), record.run_id)
     assert run["info"]["status"] == "SCHEDULED"
+    assert tags_of(run)["rampline.outcome"] == "evicted"
 
 
-def test_closing_gives_up_after_its_time_when_mlflow_stays_away(mlflow_server: MlflowServer) -> None:
-    tracker = Tracker("http://127.0.0.1:9", worker="w", device="cpu", flush_seconds=0.1)
+def test_closing_gives_up_after_its_time_when_mlflow_stays_away(tmp_path: Path) -> None:
+    tracker = opened("http://127.0.0.1:9", tmp_path)
     record = Record(tracker)
     record.finish()
     assert tracker.close(0.5) == 1

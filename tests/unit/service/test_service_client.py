@@ -12,7 +12,7 @@ from service.wire.problem import FieldProblem, Problem
 
 def answering(monkeypatch: pytest.MonkeyPatch, response: httpx.Response) -> Client:
     """A client whose every request gets this response."""
-    monkeypatch.setattr(httpx.Client, "request", lambda *_args, **_options: response)
+    monkeypatch.setattr(httpx.Client, "send", lambda *_args, **_options: response)
     return Client("http://service/", "token")
 
 
