@@ -12,7 +12,7 @@ from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
 from worker.training import Training
 
-TOLERANCE = 1e-5
+TOLERANCES = {"fp32": 1e-5, "bf16": 1e-2}  # nats
 STRETCH = 50
 
 
@@ -22,8 +22,9 @@ class Replay:
 
     ``same_rates`` says whether torch's scheduler applied the recorded rate at every update, exactly. Losses and
     gradient norms are compared by the largest absolute difference. ``parts_at`` is the first update whose losses
-    differ by more than 1e-5 nats, None if none do: both compute the same formulae, in another order, and a run at a
-    high rate multiplies the rounding errors, so that late differences say little where early ones are small.
+    differ by more than 1e-5 nats (1e-2 in bf16), None if none do: both compute the same formulae, in another order,
+    and a run at a high rate multiplies the rounding errors, so that late differences say little where early ones are
+    small.
     """
 
     updates: int
@@ -60,7 +61,7 @@ def replay(shape: Shape, plan: Plan, recorded: History, *, updates: int | None =
     losses = np.concatenate([log.train_loss for log in logs]).astype(np.float64)
     norms = np.concatenate([log.grad_norm for log in logs]).astype(np.float64)
     loss_differences = np.abs(losses - recorded.train_loss[:count])
-    beyond = np.flatnonzero(~(loss_differences <= TOLERANCE))
+    beyond = np.flatnonzero(~(loss_differences <= TOLERANCES[shape.precision]))
     return Replay(
         updates=count,
         same_rates=bool(np.array_equal(rates, recorded.lr[:count])),

@@ -41,7 +41,7 @@ class Training:
         schedule = build(lease.schedule)
         return cls(
             lease=lease,
-            shape=Shape(**model.model_dump(), batch_size=lease.batch_size, optimizer=optimizer.type),
+            shape=Shape(**model.model_dump(exclude={"dropout"}), batch_size=lease.batch_size, optimizer=optimizer.type),
             plan=Plan(
                 schedule=schedule,
                 seed=lease.seed,
@@ -51,6 +51,7 @@ class Training:
                 eps=optimizer.eps,
                 weight_decay=optimizer.weight_decay,
                 grad_clip=optimizer.grad_clip,
+                dropout=model.dropout,
                 corpus=corpora.load(lease.corpus, context=model.context, val_windows=lease.val_windows),
             ),
             history=History(total_steps=schedule.total_steps),
