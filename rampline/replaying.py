@@ -11,7 +11,7 @@ from rich.console import Console
 from service.client import Client
 from service.wire.views import RunDetail
 from worker.corpora import Corpora, CorruptCorpusError
-from worker.replay import TOLERANCE, Replay, replay_run
+from worker.replay import Replay, replay_run
 from worker.settings import WorkerSettings
 from worker.tracking import RecordError, recorded_history
 
@@ -69,7 +69,7 @@ def explained(detail: RunDetail, found: Replay) -> str:
             f"  rates                       {rates}",
             f"  largest difference of loss  {found.loss_difference:.2g} nats per byte, "
             f"at update {found.loss_difference_at}",
-            f"  losses differ by > {TOLERANCE:g}    {parts}",
+            f"  losses differ by > {found.tolerance:g}    {parts}",
             f"  largest difference of norm  {found.norm_difference:.2g}, of the gradient before clipping",
             "",
             _meaning(found),
@@ -83,7 +83,7 @@ def as_mapping(detail: RunDetail, found: Replay) -> dict[str, Any]:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in dataclasses.asdict(found).items()
     }
-    return {"run_id": detail.run.id, "state": detail.run.state, "tolerance": TOLERANCE, **figures}
+    return {"run_id": detail.run.id, "state": detail.run.state, **figures}
 
 
 def _meaning(found: Replay) -> str:

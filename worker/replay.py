@@ -14,7 +14,7 @@ from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
 from worker.training import shape_and_plan
 
-TOLERANCE = 1e-5
+TOLERANCES = {"fp32": 1e-5, "bf16": 1e-2}  # nats
 STRETCH = 50
 
 
@@ -25,9 +25,9 @@ class Replay:
     ``same_rates`` says whether torch's scheduler applied the recorded rate at every update, exactly. Losses and
     gradient norms are compared by the largest absolute difference, first met at update ``loss_difference_at``; where
     neither side is a finite number they agree, and where one is not, the difference is infinite. ``parts_at`` is the
-    first update whose losses differ by more than 1e-5 nats, None if none do: both compute the same formulae, in another
-    order, and a run at a high rate multiplies the rounding errors, so that late differences say little where early ones
-    are small.
+    first update whose losses differ by more than ``tolerance`` nats, None if none do: both compute the same formulae,
+    in another order, and a run at a high rate multiplies the rounding errors, so that late differences say little where
+    early ones are small.
     """
 
     updates: int
@@ -35,6 +35,7 @@ class Replay:
     loss_difference: float
     loss_difference_at: int
     norm_difference: float
+    tolerance: float
     parts_at: int | None
 
 
@@ -84,13 +85,15 @@ def replay(
     losses = np.concatenate([log.train_loss for log in logs]).astype(np.float64)
     norms = np.concatenate([log.grad_norm for log in logs]).astype(np.float64)
     loss_differences = _differences(losses, recorded.train_loss[:count])
-    beyond = np.flatnonzero(loss_differences > TOLERANCE)
+    tolerance = TOLERANCES[shape.precision]
+    beyond = np.flatnonzero(loss_differences > tolerance)
     return Replay(
         updates=count,
         same_rates=bool(np.array_equal(rates, recorded.lr[:count])),
         loss_difference=float(loss_differences.max()),
         loss_difference_at=int(loss_differences.argmax()) + 1,
         norm_difference=float(_differences(norms, recorded.grad_norm[:count]).max()),
+        tolerance=tolerance,
         parts_at=int(beyond[0]) + 1 if beyond.size else None,
     )
 

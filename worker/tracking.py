@@ -349,5 +349,9 @@ def recorded_history(url: str, mlflow_run_id: str) -> bytes:
         raise RecordError(f"MLflow does not answer at {url}: {_first_line(error)[:100]}") from error
 
 
+def _is_waiting(record: Record) -> bool:
+    return bool(record.pending or record.sheet.size or record.ending is not None or record.mlflow_run_id is None)
+
+
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:300] if str(error) else type(error).__name__

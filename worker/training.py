@@ -21,7 +21,7 @@ def shape_and_plan(description: RunDescription, corpora: Corpora) -> tuple[Shape
         CorruptCorpusError: see `Corpora.load`, which also raises what its source does.
     """
     model, optimizer = description.model, description.optimizer
-    shape = Shape(**model.model_dump(), batch_size=description.batch_size, optimizer=optimizer.type)
+    shape = Shape(**model.model_dump(exclude={"dropout"}), batch_size=description.batch_size, optimizer=optimizer.type)
     plan = Plan(
         schedule=build(description.schedule),
         seed=description.seed,
@@ -31,6 +31,7 @@ def shape_and_plan(description: RunDescription, corpora: Corpora) -> tuple[Shape
         eps=optimizer.eps,
         weight_decay=optimizer.weight_decay,
         grad_clip=optimizer.grad_clip,
+        dropout=model.dropout,
         corpus=corpora.load(description.corpus, context=model.context, val_windows=description.val_windows),
     )
     return shape, plan

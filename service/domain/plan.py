@@ -85,7 +85,7 @@ def shape_of(spec: SweepSpec) -> str:
     model: Model = spec.model
     width = f"d{model.d_model}-l{model.n_layers}-h{model.n_heads}-f{model.d_ff or 4 * model.d_model}"
     kind = f"{model.norm}-{model.activation}-{model.positions}-{'tied' if model.tie_embeddings else 'untied'}"
-    return f"{width}-{kind}-t{model.context}-b{spec.data.batch_size}-{spec.optimizer.type}-fp32"
+    return f"{width}-{kind}-t{model.context}-b{spec.data.batch_size}-{spec.optimizer.type}-{model.precision}"
 
 
 def closest(word: str, known: Iterable[str]) -> str:

@@ -43,6 +43,12 @@ class Model(Wire):
     activation: Literal["gelu", "relu"] = "gelu"
     positions: Literal["learned", "sinusoidal"] = "learned"
     tie_embeddings: bool = True
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the embeddings and of each sublayer's output that is dropped"
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="bf16: of products; parameters, moments, norms and losses stay fp32"
+    )
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Model":

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from schedules.torch_scheduler import scheduler
+from worker.lanes.dropout import Dropout, update_seeds
 from worker.lanes.log import StepLog
-from worker.lanes.plain import Transformer, decayed
+from worker.lanes.plain import Drop, Transformer, decayed, keep
 from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
 
@@ -32,7 +33,7 @@ class Alone:
         lr, train_loss, grad_norm = np.empty(updates), np.empty(updates, np.float32), np.empty(updates, np.float32)
         for u, windows_BS in enumerate(torch.from_numpy(windows_UBS)):
             self.optimizer.zero_grad()
-            loss = self.model.loss(windows_BS.long())
+            loss = self.model.loss(windows_BS.long(), self._drop(first + u))
             torch.autograd.backward(loss)
             limit = float("inf") if plan.grad_clip is None else plan.grad_clip
             grad_norm[u] = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
@@ -42,6 +43,14 @@ class Alone:
             self.rates.step()
         self.update += updates
         return StepLog(first_update=first, lr=lr, train_loss=train_loss, grad_norm=grad_norm)
+
+    def _drop(self, update: int) -> Drop:
+        """Return what drops out in an update: that of a single lane."""
+        if not self.plan.dropout:
+            return keep
+        seed_1 = torch.from_numpy(update_seeds(self.plan.seed, update, 1))
+        dropout = Dropout(seed_1, torch.tensor([self.plan.dropout]))
+        return lambda x_BTD, site: dropout(x_BTD[None], site)[0]
 
 
 def optimizer_of(model: Transformer, plan: Plan) -> torch.optim.Optimizer:

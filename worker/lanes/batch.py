@@ -1,7 +1,7 @@
 """The lane batch: runs train side by side in one program, admitted and removed between updates.
 
-Tensor names: K lanes (the active ones are always the first rows), N floats of a row, U updates, B batch,
-S = context + 1 bytes of a window, W validation windows, C coefficients.
+Tensor names: K lanes (the active ones are always the first rows), N floats of a row, U updates,
+S = context + 1 bytes of a window, W validation windows.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from schedules.comparison import common_prefix
+from worker.lanes.feed import Feed, Share
+from worker.lanes.graph import Capturing, Graphs
 from worker.lanes.layout import layout_of
 from worker.lanes.log import StepLog
-from worker.lanes.optimizer import coefficients
 from worker.lanes.plain import Transformer
 from worker.lanes.plan import Plan, first_difference
 from worker.lanes.program import Program
@@ -36,6 +37,10 @@ class _Lane:
     def remaining(self) -> int:
         return 0 if self.diverged_at is not None else len(self.lrs) - self.update
 
+    def share(self, updates: int) -> Share:
+        lr_U = np.zeros(updates) if self.diverged_at is not None else self.lrs[self.update :][:updates]
+        return Share(plan=self.plan, first_update=self.update + 1, lr_U=lr_U)
+
 
 class LaneBatch(Generic[Key]):
     """Up to ``capacity`` runs of one shape on one device, each at an update of its own.
@@ -53,7 +58,8 @@ class LaneBatch(Generic[Key]):
         self.capacity = capacity
         self.device = torch.device(device)
         self._layout = layout_of(shape)
-        self._program = Program(shape, self.device)
+        self._feed = Feed(shape, self.device)
+        self._program = program_for(shape, self.device)
         # parameters, first and second moments
         self._rows_3KN = torch.zeros(3, capacity, self._layout.size, device=self.device)
         self._alive_K = torch.ones(capacity, dtype=torch.bool, device=self.device)
@@ -127,10 +133,9 @@ class LaneBatch(Generic[Key]):
             return {}
         assert updates >= 1
         assert all(lane.remaining >= updates for lane in lanes if lane.diverged_at is None)
-        windows_UKBS, table_UCK = self._feed(updates)
-        n = len(lanes)
-        results_2UK = self._program.advance(self._rows_3KN[:, :n], self._alive_K[:n], windows_UKBS, table_UCK)
-        losses_KU, norms_KU = results_2UK.cpu().mT.numpy()
+        stretch = self._feed.stretch([lane.share(updates) for lane in lanes])
+        results_2UK = self._program.advance(self._rows_3KN, self._alive_K, stretch)
+        losses_KU, norms_KU = results_2UK.mT.numpy()
         logs = map(_log, lanes, losses_KU, norms_KU)
         return dict(zip(self._keys, logs, strict=True))
 
@@ -141,7 +146,7 @@ class LaneBatch(Generic[Key]):
         losses: dict[Key, float] = {}
         for count in {len(windows) for windows in held_out.values()}:
             alike = [key for key, windows in held_out.items() if len(windows) == count]
-            windows_KWS = torch.from_numpy(np.stack([held_out[key] for key in alike])).to(self.device)
+            windows_KWS = self._feed.held_out([self._lanes[rows[key]].plan.corpus for key in alike])
             p_KN = self._rows_3KN[0, [rows[key] for key in alike]]
             losses |= zip(alike, self._program.evaluate(p_KN, windows_KWS).tolist(), strict=True)
         return {key: losses[key] for key in rows}
@@ -172,20 +177,6 @@ class LaneBatch(Generic[Key]):
         row = self._append(key, plan, update=update)
         self._rows_3KN[:, row] = torch.stack(packed).to(self.device)
 
-    def _feed(self, updates: int) -> tuple[Tensor, Tensor]:
-        """Return the windows [U, K, B, S] (uint8) and coefficients [U, C, K] of the next updates, on the device."""
-        shape = self.shape
-        windows, tables = [], []
-        for lane in self._lanes:
-            first = lane.update + 1
-            lr_U = np.zeros(updates) if lane.diverged_at is not None else lane.lrs[lane.update :][:updates]
-            tables.append(coefficients(shape.optimizer, lane.plan, lr_U, first))
-            corpus, data_seed = lane.plan.corpus, lane.plan.data_seed
-            windows.append(corpus.batches(data_seed, first, updates, shape.batch_size))
-        windows_UKBS = torch.from_numpy(np.stack(windows, axis=1))
-        table_UCK = torch.from_numpy(np.stack(tables, axis=2).astype(np.float32))
-        return windows_UKBS.to(self.device), table_UCK.to(self.device)
-
     def _append(self, key: Key, plan: Plan, *, update: int) -> int:
         if key in self._keys:
             raise ValueError(f"lanes: {key!r} trains already; remove it first")
@@ -206,6 +197,12 @@ class LaneBatch(Generic[Key]):
             return self._keys.index(key)
         except ValueError:
             raise KeyError(f"no lane has the key {key!r}") from None
+
+
+def program_for(shape: Shape, device: torch.device) -> Program | Graphs:
+    """Return what trains lanes on a device: on a GPU as graphs."""
+    program = Program(shape, device)
+    return Graphs(program, Capturing(device)) if device.type == "cuda" else program
 
 
 def _log(lane: _Lane, loss_U: NDArray[np.float32], norm_U: NDArray[np.float32]) -> StepLog:

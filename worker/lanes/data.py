@@ -61,7 +61,11 @@ class Corpus:
         return _windows(self.validation, starts, self.context)
 
     def batches(self, data_seed: int, first_update: int, updates: int, batch_size: int) -> U8:
-        """Return the training windows [U, B, S] of ``updates`` updates from ``first_update`` (from 1) on.
+        """Return the training windows [U, B, S] of ``updates`` updates from ``first_update`` (from 1) on."""
+        return _windows(self.train, self.starts(data_seed, first_update, updates, batch_size), self.context)
+
+    def starts(self, data_seed: int, first_update: int, updates: int, batch_size: int) -> NDArray[np.int64]:
+        """Return where in the training part the windows of ``batches`` start, [U, B].
 
         Windows start anywhere in the training part, drawn with replacement: words of the counter-based generator
         Philox 4x64 (Salmon et al. 2011), keyed by the seed and counted by the update, scaled to the range with a
@@ -72,8 +76,7 @@ class Corpus:
         generator = np.random.Philox(key=data_seed, counter=(first_update - 1) * counts)
         words = generator.random_raw(updates * counts * _WORDS_PER_COUNT).reshape(updates, -1)[:, :batch_size]
         places = np.uint64(len(self.train) - self.context)
-        starts = ((words >> np.uint64(32)) * places) >> np.uint64(32)
-        return _windows(self.train, starts.astype(np.int64), self.context)
+        return (((words >> np.uint64(32)) * places) >> np.uint64(32)).astype(np.int64)
 
 
 def _windows(tokens: U8, starts: NDArray[np.int64], context: int) -> U8:

@@ -17,7 +17,7 @@ class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_KMD: Tensor, weight_KVD: Tensor, targets_KM: Tensor) -> Tensor:
         """Return the losses; keep the probabilities for the backward pass."""
-        logits_KMV = product(x_KMD, weight_KVD)
+        logits_KMV = product(x_KMD, weight_KVD).float()
         targets_KM1 = targets_KM[:, :, None]
         deficit_KM1 = logits_KMV.amax(2, keepdim=True) - logits_KMV.gather(2, targets_KM1)
         p_KMV = torch.softmax(logits_KMV, dim=2, out=logits_KMV)
@@ -31,8 +31,9 @@ class _HeadLoss(torch.autograd.Function):
     def backward(ctx: Any, g_K: Tensor) -> tuple[Tensor, Tensor, None]:
         """Return the gradients of x and weight: those of the logits are the probabilities, less 1 at the target."""
         x_KMD, weight_KVD, p_KMV, targets_KM1 = ctx.saved_tensors
-        g_KMV = p_KMV.scatter_add_(2, targets_KM1, p_KMV.new_tensor(-1.0).expand_as(targets_KM1))
+        g_KMV = p_KMV.scatter_add_(2, targets_KM1, p_KMV.new_full((), -1.0).expand_as(targets_KM1))
         g_KMV.mul_((g_K / p_KMV.shape[1])[:, None, None])
+        g_KMV = g_KMV.to(x_KMD.dtype)
         return product(g_KMV, weight_KVD.mT), product(g_KMV.mT, x_KMD.mT), None
 
 
@@ -40,5 +41,8 @@ _apply: Callable[[Tensor, Tensor, Tensor], Tensor] = _HeadLoss.apply
 
 
 def head_loss(x_KMD: Tensor, weight_KVD: Tensor, targets_KM: Tensor) -> Tensor:
-    """Return each lane's mean cross-entropy of the logits ``x @ weight.T`` against targets (int64), [K] in nats."""
+    """Return each lane's mean cross-entropy of the logits ``x @ weight.T`` against targets (int64), [K] in nats.
+
+    The products have the type of x and weight, all else is float32.
+    """
     return _apply(x_KMD, weight_KVD, targets_KM)

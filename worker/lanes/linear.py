@@ -20,11 +20,13 @@ _NARROWEST = 64
 def product(a_KMI: Tensor, b_KOI: Tensor, bias_KO: Tensor | None = None) -> Tensor:
     """Return ``a @ b.T + bias`` of every lane, [K, M, O].
 
-    On AMD processors with AVX-512 large products go to oneDNN, one call to a lane: it takes about half the time of
-    MKL, which stands behind bmm and leaves half of those processors' width unused.
+    On AMD processors with AVX-512 large products of float32 go to oneDNN, one call to a lane: it takes about half the
+    time of MKL, which stands behind bmm and leaves half of those processors' width unused. Behind bmm of bfloat16
+    stands oneDNN already.
     """
     sides = (*a_KMI.shape[1:], b_KOI.shape[1])
-    if a_KMI.device.type == "cpu" and min(sides) >= _NARROWEST and math.prod(sides) >= _LARGE and onednn_is_faster():
+    wide = a_KMI.device.type == "cpu" and a_KMI.dtype == torch.float32
+    if wide and min(sides) >= _NARROWEST and math.prod(sides) >= _LARGE and onednn_is_faster():
         biases = [None] * len(a_KMI) if bias_KO is None else bias_KO.unbind()
         lanes = [
             torch.ops.mkldnn._linear_pointwise(a_MI, b_OI, bias_O, "none", [], "")

@@ -30,6 +30,8 @@ class _C(IntEnum):
     CLIP = 7  # infinity for off
 
 
+N_COEFFICIENTS = len(_C)
+
 # With these an update leaves p, m and v bit for bit as they are, if the gradient is zero.
 _NEUTRAL = {_C.KEEP2: 1.0, _C.ROOT2: 1.0, _C.EPS: 1.0, _C.CLIP: 1.0}
 

@@ -4,6 +4,7 @@ Tensor names: B batch, T context, D d_model, H heads, E width of a head, V vocab
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,13 @@ from torch.nn import functional
 from worker.lanes.shape import Shape
 
 ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU}
+
+Drop = Callable[[Tensor, int], Tensor]
+
+
+def keep(x_BTD: Tensor, site: int) -> Tensor:  # noqa: ARG001 (a Drop)
+    """Drop nothing."""
+    return x_BTD
 
 
 class Attention(nn.Module):
@@ -50,7 +58,10 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and feed-forward with residual sums, normed before ("pre") or after them ("post")."""
+    """Attention and feed-forward with residual sums, normed before ("pre") or after them ("post").
+
+    The output of each sublayer may be dropped out before it is added (section 5.4); ``site`` numbers the first one's.
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -60,14 +71,14 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(shape.d_model)
         self.feed_forward = FeedForward(shape)
 
-    def forward(self, x_BTD: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor, drop: Drop = keep, site: int = 1) -> Tensor:
         """Return the block's output, [B, T, D]."""
         if self.norm == "pre":
-            x_BTD = x_BTD + self.attention(self.norm1(x_BTD))
-            x_BTD = x_BTD + self.feed_forward(self.norm2(x_BTD))
+            x_BTD = x_BTD + drop(self.attention(self.norm1(x_BTD)), site)
+            x_BTD = x_BTD + drop(self.feed_forward(self.norm2(x_BTD)), site + 1)
         else:
-            x_BTD = self.norm1(x_BTD + self.attention(x_BTD))
-            x_BTD = self.norm2(x_BTD + self.feed_forward(x_BTD))
+            x_BTD = self.norm1(x_BTD + drop(self.attention(x_BTD), site))
+            x_BTD = self.norm2(x_BTD + drop(self.feed_forward(x_BTD), site + 1))
         return x_BTD
 
 
@@ -86,7 +97,7 @@ class Transformer(nn.Module):
 
     Token embeddings are scaled by sqrt(d_model) (section 3.4) and start normal with deviation d_model**-0.5, as
     learned positions do; matrices start Xavier uniform (Glorot & Bengio 2010), as in the paper's own code;
-    biases start at 0 and norms at 1.
+    biases start at 0 and norms at 1. Precision "bf16" is torch's autocast: products in bfloat16, all else in float32.
     """
 
     def __init__(self, shape: Shape, seed: int) -> None:
@@ -113,19 +124,23 @@ class Transformer(nn.Module):
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=self.shape.d_model**-0.5, generator=generator)
 
-    def forward(self, inputs_BT: Tensor) -> Tensor:
-        """Return the logits of the next token at each position, [B, T, V], of tokens (int64)."""
+    def forward(self, inputs_BT: Tensor, drop: Drop = keep) -> Tensor:
+        """Return the logits of the next token at each position, [B, T, V], of tokens (int64).
+
+        ``drop`` gets the sums of embeddings and positions as site 0, then the output of every sublayer in turn.
+        """
         T = inputs_BT.shape[1]
-        x_BTD = self.tokens(inputs_BT) * math.sqrt(self.shape.d_model) + self.positions.weight[:T]
-        for block in self.blocks:
-            x_BTD = block(x_BTD)
-        logits_BTV: Tensor = self.head(self.norm(x_BTD))
+        with torch.autocast(inputs_BT.device.type, torch.bfloat16, enabled=self.shape.precision == "bf16"):
+            x_BTD = drop(self.tokens(inputs_BT) * math.sqrt(self.shape.d_model) + self.positions.weight[:T], 0)
+            for layer, block in enumerate(self.blocks):
+                x_BTD = block(x_BTD, drop, 1 + 2 * layer)
+            logits_BTV: Tensor = self.head(self.norm(x_BTD))
         return logits_BTV
 
-    def loss(self, windows_BS: Tensor) -> Tensor:
+    def loss(self, windows_BS: Tensor, drop: Drop = keep) -> Tensor:
         """Return the mean cross-entropy in nats per token of windows (int64) of context + 1 tokens."""
-        logits_BTV = self(windows_BS[:, :-1])
-        return functional.cross_entropy(logits_BTV.flatten(0, 1), windows_BS[:, 1:].flatten())
+        logits_BTV = self(windows_BS[:, :-1], drop)
+        return functional.cross_entropy(logits_BTV.float().flatten(0, 1), windows_BS[:, 1:].flatten())
 
 
 def sinusoids(shape: Shape) -> Tensor:

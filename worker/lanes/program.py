@@ -7,6 +7,8 @@ C coefficients, G lanes of a group.
 import torch
 from torch import Tensor
 
+from worker.lanes.dropout import Dropout
+from worker.lanes.feed import Stretch
 from worker.lanes.layout import layout_of
 from worker.lanes.model import FusedTransformer
 from worker.lanes.optimizer import RowAdam
@@ -22,41 +24,47 @@ class Program:
     """
 
     def __init__(self, shape: Shape, device: torch.device) -> None:
+        self.shape = shape
         self.layout = layout_of(shape)
         self.model = FusedTransformer(shape, device)
         self.adam = RowAdam(shape.optimizer, self.layout, device)
-        self.batch_size = shape.batch_size
         cached = max(1, _CACHED_FLOATS // (shape.tokens_per_update * shape.d_model))
         self.group = cached if device.type == "cpu" else None
 
-    def advance(self, rows_3KN: Tensor, alive_K: Tensor, windows_UKBS: Tensor, table_UCK: Tensor) -> Tensor:
-        """Apply U updates to every lane, in place; return the losses and the gradient norms, [2, U, K].
+    def advance(self, rows_3KN: Tensor, alive_K: Tensor, stretch: Stretch) -> Tensor:
+        """Apply the stretch's U updates to its lanes, which lie in the first rows, in place.
 
-        Rows are parameters, first and second moments. ``alive_K`` turns False for a lane whose loss or gradient
-        norm is not finite, and the rows of such a lane stay as they are. Nothing waits for the device.
+        Returns the losses and the gradient norms, [2, U, K] on the host. Rows are parameters, first and second
+        moments; ``alive_K`` and the rows as in ``update``.
         """
-        updates, n = windows_UKBS.shape[:2]
-        results_2UK = torch.empty(2, updates, n, device=rows_3KN.device)
-        for lanes in self._groups(n):
-            p_GN, m_GN, v_GN = rows_3KN[:, lanes]
-            for u, windows_KBS in enumerate(windows_UKBS):
-                leaf_GN = p_GN.detach().requires_grad_()
-                loss_G = self.model.losses(self.layout.views(leaf_GN), windows_KBS[lanes].long())
-                (g_GN,) = torch.autograd.grad(loss_G.sum(), leaf_GN)
-                norm_G = torch.linalg.vector_norm(g_GN, dim=1)
-                alive_G = alive_K[lanes].logical_and_(torch.isfinite(loss_G) & torch.isfinite(norm_G))
-                self.adam.update(
-                    p_KN=p_GN,
-                    m_KN=m_GN,
-                    v_KN=v_GN,
-                    g_KN=g_GN,
-                    norm_K=norm_G,
-                    alive_K=alive_G,
-                    table_CK=table_UCK[u, :, lanes],
+        results_2UK = torch.empty(2, stretch.updates, stretch.lanes, device=rows_3KN.device)
+        for lanes in self._groups(stretch.lanes):
+            for u in range(stretch.updates):
+                results_2UK[:, u, lanes] = self.update(
+                    rows_3KN[:, lanes],
+                    alive_K[lanes],
+                    windows_KBS=stretch.windows_UKBS[u, lanes],
+                    table_CK=stretch.table_UCK[u, :, lanes],
+                    dropout=stretch.dropout(u, lanes),
                 )
-                results_2UK[0, u, lanes] = loss_G.detach()
-                results_2UK[1, u, lanes] = norm_G
-        return results_2UK
+        return results_2UK.cpu()
+
+    def update(
+        self, rows_3KN: Tensor, alive_K: Tensor, *, windows_KBS: Tensor, table_CK: Tensor, dropout: Dropout | None
+    ) -> Tensor:
+        """Apply one update to every lane, in place; return the losses and the gradient norms, [2, K].
+
+        ``alive_K`` turns False for a lane whose loss or gradient norm is not finite, and the rows of such a lane
+        stay as they are. Nothing waits for the device.
+        """
+        p_KN, m_KN, v_KN = rows_3KN
+        leaf_KN = p_KN.detach().requires_grad_()
+        loss_K = self.model.losses(self.layout.views(leaf_KN), windows_KBS.long(), dropout)
+        (g_KN,) = torch.autograd.grad(loss_K.sum(), leaf_KN)
+        norm_K = torch.linalg.vector_norm(g_KN, dim=1)
+        alive_K.logical_and_(torch.isfinite(loss_K) & torch.isfinite(norm_K))
+        self.adam.update(p_KN=p_KN, m_KN=m_KN, v_KN=v_KN, g_KN=g_KN, norm_K=norm_K, alive_K=alive_K, table_CK=table_CK)
+        return torch.stack([loss_K.detach(), norm_K])
 
     @torch.no_grad()
     def evaluate(self, p_KN: Tensor, windows_KWS: Tensor) -> Tensor:
@@ -64,10 +72,10 @@ class Program:
         total_K = torch.zeros(len(p_KN), dtype=torch.float64, device=p_KN.device)
         for lanes in self._groups(len(p_KN)):
             parameters = self.layout.views(p_KN[lanes])
-            for windows_GBS in torch.split(windows_KWS[lanes], self.batch_size, dim=1):
+            for windows_GBS in torch.split(windows_KWS[lanes], self.shape.batch_size, dim=1):
                 total_K[lanes] += self.model.losses(parameters, windows_GBS.long()) * windows_GBS.shape[1]
         return total_K / windows_KWS.shape[1]
 
     def _groups(self, lanes: int) -> list[slice]:
         group = self.group or lanes
-        return [slice(first, first + group) for first in range(0, lanes, group)]
+        return [slice(first, min(first + group, lanes)) for first in range(0, lanes, group)]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin, get_type_hints
 
+import torch
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
@@ -10,7 +12,8 @@ class Shape:
 
     ``norm`` is "pre" (norm before each sublayer, and one at the end) or "post" (after each residual sum, as in
     Vaswani et al. 2017). ``d_ff`` None means 4 * d_model. With ``tie_embeddings`` the output matrix is the
-    token embedding (section 3.4 there). Raises ValueError, naming the field and what would be right.
+    token embedding (section 3.4 there). ``precision`` is that of products; with "bf16" parameters, moments, norms
+    and losses are float32 all the same. Raises ValueError, naming the field and what would be right.
     """
 
     d_model: int
@@ -25,7 +28,7 @@ class Shape:
     d_ff: int | None = None
     vocab_size: int = 256
     optimizer: Literal["adam", "adamw"] = "adam"
-    dtype: Literal["float32"] = "float32"
+    precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
         for name in ("d_model", "n_layers", "n_heads", "context", "batch_size", "vocab_size"):
@@ -53,6 +56,11 @@ class Shape:
     def width_head(self) -> int:
         """Return the width of one attention head."""
         return self.d_model // self.n_heads
+
+    @property
+    def product_dtype(self) -> torch.dtype:
+        """Return the type of the numbers that products take and give."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     @property
     def tokens_per_update(self) -> int:

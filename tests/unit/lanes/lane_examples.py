@@ -43,6 +43,7 @@ def plan(number: int = 0, *, total_steps: int = 20, context: int = 16, peak_lr: 
         "eps": (1e-9, 1e-8, 1e-6)[number % 3],
         "weight_decay": (0.0, 0.1, 0.01)[number % 3],
         "grad_clip": (None, 1.0, 0.25)[number % 3],
+        "dropout": (0.0, 0.1, 0.3)[number % 3],
     }
     return Plan(**{**varied, **fields})
 

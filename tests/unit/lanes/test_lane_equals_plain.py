@@ -13,6 +13,7 @@ from worker.lanes.optimizer import RowAdam, coefficients
 from worker.lanes.plain import Transformer
 
 TOLERANCE = 1e-5  # nats, over 100 updates at a peak of at most 1e-2: past that chaos takes over
+BF16_TOLERANCE = 1e-2  # the same; 20 times less than a bfloat16 tells apart at such losses, and the means are of many
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,30 @@ def test_every_option_of_the_model_equals_plain_training(fields: dict[str, objec
     batch.admit("run", run)
     expected = Alone(of, run).advance(20)
     np.testing.assert_allclose(batch.advance(20)["run"].train_loss, expected.train_loss, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("fields", [{}, {"norm": "post"}, {"d_model": 64, "n_heads": 4, "tie_embeddings": False}])
+def test_bf16_equals_plain_training_under_torch_s_autocast(fields: dict[str, object]) -> None:
+    of, run = shape(precision="bf16", **fields), plan(1, total_steps=60)
+    batch = LaneBatch[str](of, 1)
+    batch.admit("run", run)
+    log, expected = batch.advance(60)["run"], Alone(of, run).advance(60)
+    assert log.train_loss[0] == pytest.approx(expected.train_loss[0], abs=TOLERANCE)
+    np.testing.assert_allclose(log.train_loss, expected.train_loss, rtol=0, atol=BF16_TOLERANCE)
+    np.testing.assert_allclose(log.grad_norm, expected.grad_norm, rtol=5e-2)
+
+
+def test_bf16_rounds_products_and_keeps_parameters_and_moments_in_fp32() -> None:
+    losses = {}
+    for precision in ("bf16", "fp32"):
+        batch = LaneBatch[str](shape(precision=precision), 1)
+        batch.admit("run", plan(1))
+        losses[precision] = batch.advance(5)["run"].train_loss
+        state = batch.state("run")
+        del state["update"]
+        assert {tensor.dtype for tensor in state.values()} == {torch.float32}
+    assert not np.array_equal(losses["bf16"], losses["fp32"])
+    np.testing.assert_allclose(losses["bf16"], losses["fp32"], rtol=0, atol=BF16_TOLERANCE)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])

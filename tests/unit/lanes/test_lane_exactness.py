@@ -23,6 +23,7 @@ SHAPES = {
     "post-norm": shape(norm="post", positions="sinusoidal", activation="relu", tie_embeddings=False),
     "adamw": shape(optimizer="adamw"),
     "odd sizes": shape(d_model=18, n_heads=3, d_ff=23, batch_size=3, context=16),
+    "bf16": shape(d_model=32, n_heads=4, precision="bf16"),
     "d_model 32": shape(d_model=32, n_heads=4, batch_size=8),
     "d_model 64": shape(d_model=64, n_heads=4, batch_size=8),
     "d_model 128": shape(d_model=128, n_heads=4, n_layers=1, batch_size=8),

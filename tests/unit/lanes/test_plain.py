@@ -35,6 +35,13 @@ def test_a_block_is_torch_s_encoder_layer_with_a_causal_mask(norm: str, activati
     torch.testing.assert_close(block(x_BTD), reference(x_BTD, src_mask=mask_TT, is_causal=True))
 
 
+def test_precision_bf16_rounds_the_logits_and_fp32_does_not() -> None:
+    inputs_BT = torch.randint(256, (2, 16))
+    logits = {precision: Transformer(shape(precision=precision), seed=0)(inputs_BT) for precision in ("fp32", "bf16")}
+    assert logits["bf16"].dtype == torch.bfloat16
+    torch.testing.assert_close(logits["bf16"].float(), logits["fp32"], rtol=0, atol=0.05)
+
+
 def test_sinusoids_are_those_of_section_3_5() -> None:
     of = shape(d_model=6, n_heads=1)
     for position, row in enumerate(sinusoids(of).tolist()):

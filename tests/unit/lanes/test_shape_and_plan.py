@@ -20,7 +20,7 @@ from worker.lanes.plain import Transformer
         ({"d_model": 9, "n_heads": 3, "positions": "sinusoidal"}, "d_model: sinusoidal .* 9 is odd; use even"),
         ({"norm": "rms"}, "norm: 'rms' is unknown; use pre or post"),
         ({"optimizer": "sgd"}, "optimizer: 'sgd' is unknown; use adam or adamw"),
-        ({"dtype": "float16"}, "dtype: 'float16' is unknown; use float32"),
+        ({"precision": "fp16"}, "precision: 'fp16' is unknown; use fp32 or bf16"),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused_by_field(fields: dict[str, object], message: str) -> None:
@@ -45,6 +45,8 @@ def test_the_number_of_parameters_is_the_module_s(norm: str, positions: str, tie
         ("beta2", -0.1),
         ("eps", float("nan")),
         ("weight_decay", -1.0),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
         ("grad_clip", 0.0),
         ("grad_clip", float("inf")),
     ],

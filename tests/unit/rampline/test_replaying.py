@@ -13,7 +13,13 @@ from service.wire.views import RunDetail, RunView
 from worker.replay import Replay
 
 FOUND = Replay(
-    updates=30, same_rates=True, loss_difference=2e-7, loss_difference_at=12, norm_difference=1e-6, parts_at=None
+    updates=30,
+    same_rates=True,
+    loss_difference=2e-7,
+    loss_difference_at=12,
+    norm_difference=1e-6,
+    tolerance=1e-5,
+    parts_at=None,
 )
 
 

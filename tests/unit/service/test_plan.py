@@ -165,6 +165,7 @@ def test_the_shape_tells_programs_apart_and_nothing_else() -> None:
         TPE | {"seed": 5},
         TPE | {"data": {"val_windows": 7, "corpus": "python-reference"}},
         TPE | {"total_steps": 500},
+        TPE | {"model": {"dropout": 0.1}},
     ]
     assert len({shape_of(spec(base)) for base in same}) == 1
     models: list[dict[str, Any]] = [
@@ -177,6 +178,7 @@ def test_the_shape_tells_programs_apart_and_nothing_else() -> None:
         {"activation": "relu"},
         {"positions": "sinusoidal"},
         {"tie_embeddings": False},
+        {"precision": "bf16"},
     ]
     changes = [{"model": model} for model in models]
     changes += [{"data": {"batch_size": 8}}, {"optimizer": {"type": "adamw"}}]
