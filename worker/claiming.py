@@ -8,6 +8,7 @@ from worker.bell import Bell
 from worker.corpora import Corpora, CorruptCorpusError
 from worker.link import Backoff, Link, RefusedError, UnreachableError
 from worker.reporting import Reporter
+from worker.states import States
 from worker.training import Training
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,9 @@ class Claimer:
         worker_id: int,
         reporter: Reporter,
         bell: Bell,
+        states: States | None = None,
     ) -> None:
+        self._states = states
         self._link = link
         self._corpora = corpora
         self._worker_id = worker_id
@@ -107,6 +110,8 @@ class Claimer:
             self._report_failure(lease, str(error))
             return None
         self._reporter.hold(training)
+        if self._states is not None:
+            self._states.find(training)
         return training
 
     def _report_failure(self, lease: Lease, error: str) -> None:

@@ -17,6 +17,8 @@ from worker.link import Backoff, Link, RefusedError, UnreachableError
 from worker.loop import Loop
 from worker.reporting import Reporter
 from worker.settings import WorkerSettings
+from worker.states import States
+from worker.stores import Store, StoreError, store_at
 from worker.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,8 @@ def run(settings: WorkerSettings) -> None:
         if welcome is not None:
             capacity = Capacity(device, hello.device_name, settings.scratch_dir, given=settings.lanes)
             first_claim = settings.lanes or FIRST_CLAIM
-            _work(link, welcome, hello, device, capacity, first_claim, settings.scratch_dir, bell)
+            states = _states(welcome, settings, token, device, hello.device_name)
+            _work(link, welcome, hello, device, capacity, first_claim, settings.scratch_dir, bell, states)
     log.info("left")
 
 
@@ -107,6 +110,17 @@ def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:
     return None
 
 
+def _states(
+    welcome: Welcome, settings: WorkerSettings, token: str, device: torch.device, device_name: str
+) -> States | None:
+    try:
+        store: Store = store_at(welcome.states_url, service=settings.url, token=token)
+    except StoreError as error:
+        log.warning("states cannot be kept at %s; runs that are interrupted begin anew: %s", welcome.states_url, error)
+        return None
+    return States(store, device, device_name=device_name, seconds=settings.state_seconds, limit=welcome.states_bytes)
+
+
 def _work(
     link: Link,
     welcome: Welcome,
@@ -116,15 +130,23 @@ def _work(
     first_claim: int,
     scratch: Path,
     bell: Bell,
+    states: States | None,
 ) -> None:
     log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name)
     tracker = None
     if welcome.tracking_url is not None:
         tracker = Tracker(welcome.tracking_url, worker=hello.name, device=hello.device_name)
     reporter = Reporter(link, welcome.worker_id, bell, interval_seconds=welcome.report_seconds)
-    claimer = Claimer(link, Corpora(scratch, link), welcome.worker_id, reporter, bell)
+    claimer = Claimer(link, Corpora(scratch, link), welcome.worker_id, reporter, bell, states)
     Loop(
-        device, capacity, first_claim=first_claim, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker
+        device,
+        capacity,
+        first_claim=first_claim,
+        bell=bell,
+        claimer=claimer,
+        reporter=reporter,
+        tracker=tracker,
+        states=states,
     ).run()
     log.info("draining")
     claimer.stop()
@@ -132,6 +154,9 @@ def _work(
         left = tracker.close(FLUSH_SECONDS)
         if left:
             log.warning("MLflow did not take the records of %d runs in time; they go back to the queue", left)
+    # Before the runs are given back: who takes them looks for their states then.
+    if states is not None and not states.close(FLUSH_SECONDS):
+        log.warning("the states were not all written in time; some runs lose what they did since their last one")
     reporter.stop()
     reporter.leave()
     if bell.refusal is not None:

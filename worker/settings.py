@@ -24,6 +24,9 @@ class WorkerSettings(BaseSettings):
     scratch_dir: Path = Field(
         default_factory=lambda: Path.home() / ".cache" / "rampline", description="where texts are kept"
     )
+    state_seconds: float = Field(
+        default=60, gt=0, description="how often the state of a run is kept, for the case that the worker dies"
+    )
 
     def token(self) -> str:
         """The worker's token.

@@ -63,7 +63,12 @@ class Record:
 
 
 class Tracker:
-    """Takes points without ever blocking, and delivers them in order; while MLflow is away they wait here."""
+    """Takes points without ever blocking, and delivers them in order; while MLflow is away they wait here.
+
+    ``away`` says whether it did not answer the last time.
+    """
+
+    away = False
 
     def __init__(self, url: str, *, worker: str, device: str, flush_seconds: float = 2.0) -> None:
         self._client = MlflowClient(tracking_uri=url)
@@ -108,22 +113,21 @@ class Tracker:
 
     def _deliver(self) -> None:
         backoff = Backoff()
-        away = False
         while True:
             self._wake.wait(self._flush_seconds)
             self._wake.clear()
             try:
                 self._flush()
-                if away:
+                if self.away:
                     log.info("MLflow is back; what waited has been sent")
-                away = False
+                self.away = False
                 backoff.reset()
             except (MlflowException, requests.RequestException, OSError) as error:
-                if not away:
+                if not self.away:
                     log.warning("MLflow does not answer; training goes on and metrics wait: %s", _first_line(error))
-                away = True
+                self.away = True
                 self._closing.wait(backoff.wait())
-            if self._closing.is_set() and (away or not self._records):
+            if self._closing.is_set() and (self.away or not self._records):
                 return
 
     def _flush(self) -> None:
