@@ -197,14 +197,16 @@ class Loop:
         try:
             shrunk = lanes.shrink()
         except (RuntimeError, MemoryError):
-            self._fail(list(self._active.values()), f"out of memory on {self._device}: {traceback.format_exc()}")
+            why = f"out of memory on {self._device}, also while the batch was to shrink"
+            self._fail(list(self._active.values()), f"{why}: {traceback.format_exc()[-3000:]}")
             self._shape_key = None
             return
         if shrunk:
             self._fitting[key] = self._reporter.lanes = lanes.capacity
             log.warning("out of memory on %s; going on with %d lanes of this shape", self._device, lanes.capacity)
         else:
-            self._fail(self._foremost(), f"out of memory on {self._device} with a single lane of this shape: {report}")
+            why = f"out of memory on {self._device} with a single lane of this shape"
+            self._fail(self._foremost(), f"{why}: {report[-3000:]}")
 
     def _note_shares(self, shares: dict[int, float]) -> None:
         for training in self._active.values():

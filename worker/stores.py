@@ -176,6 +176,10 @@ class ThroughService:
             timeout=CALL_SECONDS,
         )
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def names(self, base: str) -> list[str]:
         """What is kept under this base."""
         content = self._call("GET", base)
