@@ -156,6 +156,7 @@ class Processes:
             "RAMPLINE_ADMIN_TOKEN_FILE": str(product.token_file.absolute()),
             "RAMPLINE_WORKER_TOKEN_FILE": str(product.token_file.absolute().with_name("worker")),
             "RAMPLINE_SCRATCH_DIR": str(data / "scratch"),
+            "RAMPLINE_STATES": str(data / "states"),
             **product.extra_environment,
         }
         if product.lanes is not None:

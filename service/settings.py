@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     mlflow_public_url: str | None = Field(default=None, description="MLflow's address for people; mlflow_url if unset")
     artifact_dir: Path | None = Field(default=None, description="data_dir/artifacts if unset")
     corpora_dir: Path | None = Field(default=None, description="where file:NAME corpora lie; data_dir/corpora if unset")
+    states: str | None = Field(
+        default=None,
+        description="where workers keep states: a directory that they share, or an fsspec URL; the service if unset",
+    )
+    states_gib: float = Field(default=8, gt=0, description="how much of them is kept")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0: any free port")
     lease_seconds: float = Field(default=60, gt=0)
@@ -53,7 +58,7 @@ class Settings(BaseSettings):
 
     @property
     def artifacts(self) -> Path:
-        """Where corpora (and later checkpoints) are kept."""
+        """Where corpora are kept, and states if workers have no place for them."""
         return (self.artifact_dir or self.data_dir / "artifacts").absolute()
 
     @property

@@ -10,6 +10,7 @@ from worker.bell import Bell
 from worker.corpora import Corpora, CorruptCorpusError
 from worker.link import Link, RefusedError, UnreachableError
 from worker.reporting import Reporter
+from worker.states import States
 from worker.training import Training
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,10 @@ class Claimer:
         reporter: Reporter,
         bell: Bell,
         *,
+        states: States | None = None,
         backlogged: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._states = states
         self._link = link
         self._corpora = corpora
         self._worker_id = worker_id
@@ -125,6 +128,8 @@ class Claimer:
             self._report_bad_data(lease, str(error))
             return None
         self._reporter.hold(training)
+        if self._states is not None:
+            self._states.find(training)
         return training
 
     def _report_bad_data(self, lease: Lease, error: str) -> None:

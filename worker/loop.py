@@ -12,9 +12,11 @@ from worker.bell import Bell
 from worker.calibration import Capacity
 from worker.claiming import Claimer
 from worker.divergence import FACTOR
-from worker.lanes.log import StepLog
-from worker.lanes.sharing import Past, SharedLanes
+from worker.lanes.log import Past, StepLog
+from worker.lanes.memory import is_out_of_memory
+from worker.lanes.sharing import SharedLanes
 from worker.reporting import Reporter
+from worker.states import States, Why
 from worker.tracking import Ending, Status, Tracker
 from worker.training import Training
 from worker.triage import Cause, cause_of
@@ -46,6 +48,7 @@ class Loop:
         claimer: Claimer,
         reporter: Reporter,
         tracker: Tracker | None,
+        states: States | None = None,
     ) -> None:
         self._device = device
         self._capacity = capacity
@@ -54,16 +57,23 @@ class Loop:
         self._claimer = claimer
         self._reporter = reporter
         self._tracker = tracker
+        self._states = states
         self._lanes: SharedLanes[int] | None = None
         self._shape_key: str | None = None
+        self._fitting: dict[str, int] = {}
         self._active: dict[int, Training] = {}
+        self._ending: list[Training] = []
         self._seconds_per_update = 0.02
         self._asked = self._executed = 0
 
     def run(self) -> None:
-        """Train until the bell says to leave; runs that are active then are given back, their records as scheduled."""
+        """Train until the bell says to leave; runs that are active then are given back, their records as scheduled.
+
+        Their states are kept by then, or about to be written.
+        """
         while not self._bell.leaving:
             self._obey()
+            self._tidy()
             arrived = self._claimer.take()
             for training in arrived:
                 self._admit(training)
@@ -78,6 +88,8 @@ class Loop:
                 self._bell.wait(GATHER_SECONDS)
             else:
                 self._train()
+        for group in self._lanes.groups if self._lanes is not None else []:
+            self._keep("drain", group[0])
         for training in list(self._active.values()):
             self._free(training)
             self._close(training, "SCHEDULED", "evicted")
@@ -88,18 +100,21 @@ class Loop:
                 self._free(training)
                 if training.order == "stop":
                     self._close(training, "KILLED", "cancelled")
-                elif self._tracker is not None:
-                    self._tracker.forget(training.run_id)
+                    self._forget_states(training)
+                else:
+                    self._let_go_of_states(training)
+                    if self._tracker is not None:
+                        self._tracker.forget(training.run_id)
 
     def _admit(self, training: Training) -> None:
         if not self._active and self._shape_key != training.lease.shape:
+            self._shape_key = None
             try:
-                lanes = self._capacity.of(training.shape)
-                self._lanes = SharedLanes[int](training.shape, lanes, self._device)
-                self._reporter.lanes = lanes
+                self._lanes = self._lanes_for(training)
             except (RuntimeError, MemoryError) as error:  # torch's OutOfMemoryError is a RuntimeError
                 self._turn_away(training, error)
                 return
+            self._reporter.lanes = self._lanes.capacity
             self._shape_key = training.lease.shape
         assert self._lanes is not None
         assert self._shape_key == training.lease.shape, "a claim beside a training batch brings its shape only"
@@ -109,18 +124,34 @@ class Loop:
         if self._tracker is not None:
             self._tracker.start(training.lease, lambda run_id: setattr(training, "mlflow_run_id", run_id))
         self._active[training.run_id] = training
-        past = self._lanes.admit(training.run_id, training.plan, eval_every=training.lease.eval_every)
+        state, training.state = training.state, None
+        past = self._lanes.admit(training.run_id, training.plan, eval_every=training.lease.eval_every, state=state)
+        training.resumed_from = past.resumed_from
+        if state is not None:
+            self._lanes.executed[training.run_id] = int(state.facts["executed"].get(str(training.run_id), 0))
         self._relive(training, past)
+
+    def _lanes_for(self, training: Training) -> SharedLanes[int]:
+        """Lanes for the shape of this run: as many as are fastest, or as fit."""
+        lanes = self._fitting.get(training.lease.shape) or self._capacity.of(training.shape)
+        while True:
+            try:
+                return SharedLanes[int](training.shape, lanes, self._device)
+            except (RuntimeError, MemoryError) as error:
+                if lanes == 1 or not is_out_of_memory(error):
+                    raise
+            lanes //= 2
 
     def _turn_away(self, training: Training, error: Exception) -> None:
         """Fail a run that never got as far as a lane."""
         reason = f"no room for one lane of this shape on {self._device}: {error}"
         log.error("run %d failed: %s", training.run_id, reason)
         training.outcome = Outcome(state="failed", cause=cause_of(error), error=reason[:4000])
+        self._let_go_of_states(training)
         self._reporter.hurry()
 
     def _relive(self, training: Training, past: Past) -> None:
-        """Give a run that joined others the record of what they did so far, as if it had been there."""
+        """Give a run that joined others, or goes on from a state, the record so far, as if it had been there."""
         if 0 in past.losses:
             self._note(training, past.losses[0])
         for entry in past.logs:
@@ -130,25 +161,56 @@ class Loop:
                 return
 
     def _train(self) -> None:
+        try:
+            self._stretch()
+        except (RuntimeError, MemoryError) as error:
+            memory_suffices, report = not is_out_of_memory(error), traceback.format_exc()
+        else:
+            self._keep_due()
+            return
+        # The error is gone by now, and with its traceback what the failed update had in memory.
+        if memory_suffices:
+            self._fail(self._foremost(), report)
+        else:
+            self._shrink(report)
+
+    def _stretch(self) -> None:
         lanes = self._lanes
         assert lanes is not None
+        lanes.seat(lambda run_id: self._keep("fork", run_id))
+        self._note_shares(lanes.shares)
+        self._settle([training for training in self._seated() if training.lacks_validation])
+        if not lanes.remaining:
+            return
+        started = time.monotonic()
+        pace = max(1, round(STRETCH_SECONDS / self._seconds_per_update))
+        updates = min(pace, lanes.remaining, *(training.next_stop - training.step for training in self._seated()))
+        logs = lanes.advance(updates)
+        seconds = max(1e-6, time.monotonic() - started)
+        self._seconds_per_update = seconds / updates
+        self._reporter.updates_per_second = updates * lanes.lanes / seconds
+        self._settle([training for training in self._seated() if self._take_in(training, logs[training.run_id])])
+
+    def _shrink(self, report: str) -> None:
+        """After memory did not suffice for an update, which left all lanes as they were: go on with half of them."""
+        lanes, key = self._lanes, self._shape_key
+        assert lanes is not None
+        assert key is not None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
         try:
-            lanes.seat()
-            self._note_shares(lanes.shares)
-            self._validate([training for training in self._seated() if not training.history.val_loss])
-            if not lanes.lanes:
-                return
-            started = time.monotonic()
-            pace = max(1, round(STRETCH_SECONDS / self._seconds_per_update))
-            next_validations = (training.next_validation() - training.step for training in self._seated())
-            updates = min(pace, lanes.remaining, *next_validations)
-            logs = lanes.advance(updates)
-            seconds = max(1e-6, time.monotonic() - started)
-            self._seconds_per_update = seconds / updates
-            self._reporter.updates_per_second = updates * lanes.lanes / seconds
-            self._validate([training for training in self._seated() if self._take_in(training, logs[training.run_id])])
-        except (RuntimeError, MemoryError) as error:
-            self._fail(self._seated(), traceback.format_exc(), cause_of(error))
+            shrunk = lanes.shrink()
+        except (RuntimeError, MemoryError):
+            why = f"out of memory on {self._device}, also while the batch was to shrink"
+            self._fail(list(self._active.values()), f"{why}: {traceback.format_exc()[-3000:]}", "out_of_memory")
+            self._shape_key = None
+            return
+        if shrunk:
+            self._fitting[key] = self._reporter.lanes = lanes.capacity
+            log.warning("out of memory on %s; going on with %d lanes of this shape", self._device, lanes.capacity)
+        else:
+            why = f"out of memory on {self._device} with a single lane of this shape"
+            self._fail(self._foremost(), f"{why}: {report[-3000:]}", "out_of_memory")
 
     def _note_shares(self, shares: dict[int, float]) -> None:
         for training in self._active.values():
@@ -157,6 +219,10 @@ class Loop:
     def _seated(self) -> list[Training]:
         assert self._lanes is not None
         return [self._active[run_id] for run_id in self._lanes.seated]
+
+    def _foremost(self) -> list[Training]:
+        assert self._lanes is not None
+        return [self._active[run_id] for run_id in self._lanes.foremost]
 
     def _take_in(self, training: Training, entry: StepLog) -> bool:
         """Record a stretch; whether a validation loss is due after it."""
@@ -172,15 +238,20 @@ class Loop:
             self._tracker.add(training.run_id, points)
         training.step += len(entry.train_loss)
         if diverged_at is None:
-            return training.step == training.plan.schedule.total_steps or training.step % training.lease.eval_every == 0
+            return training.takes_validation
         self._end(training, Outcome(state="diverged", value=initial, diverged_at=diverged_at, error=reason))
         return False
 
-    def _validate(self, trainings: list[Training]) -> None:
-        if not trainings:
-            return
+    def _settle(self, trainings: list[Training]) -> None:
+        """Take the validation losses of these runs, and keep states at the updates where others can branch off."""
         assert self._lanes is not None
-        losses = self._lanes.evaluate([training.run_id for training in trainings])
+        losses = self._lanes.evaluate([training.run_id for training in trainings]) if trainings else {}
+        for training in self._seated():
+            ends = training.step == training.plan.total_steps
+            if training.step == training.branch_point:
+                self._keep("branch", training.run_id)
+            if ends and self._tracker is not None and self._tracker.away:
+                self._keep("end", training.run_id)
         for training in trainings:
             self._note(training, losses[training.run_id])
 
@@ -213,6 +284,10 @@ class Loop:
         self._free(training)
         status: Status = "FAILED" if outcome.state == "failed" else "FINISHED"
         self._close(training, status, outcome.cause or outcome.state, outcome)
+        if outcome.state == "failed":
+            self._let_go_of_states(training)
+        else:
+            self._ending.append(training)
 
     def _free(self, training: Training) -> None:
         del self._active[training.run_id]
@@ -224,6 +299,41 @@ class Loop:
         self._executed += training.history.executed
         if not self._active:
             log.info("ledger: %d updates asked for so far, %d executed", self._asked, self._executed)
+
+    def _keep_due(self) -> None:
+        """Keep the states of the lanes whose time has come."""
+        if self._states is None or self._lanes is None:
+            return
+        for run_id in self._lanes.leads:
+            if self._active[run_id].step and self._states.is_due(self._active[run_id]):
+                self._keep("interval", run_id)
+
+    def _keep(self, why: Why, run_id: int) -> None:
+        """Keep the state of the lane in which a run is."""
+        lanes = self._lanes
+        if self._states is None or lanes is None:
+            return
+        members = [self._active[sibling] for sibling in lanes.siblings(run_id)]
+        self._states.keep(why, members, lanes.executed, lambda: lanes.state(run_id))
+
+    def _tidy(self) -> None:
+        """Delete the states of runs whose end the service has confirmed; no one goes on with them."""
+        held = {id(training) for training in self._reporter.held()} if self._ending else set()
+        for training in self._ending[:]:
+            if id(training) not in held:
+                self._ending.remove(training)
+                if training.order == "continue":
+                    self._forget_states(training)
+                else:
+                    self._let_go_of_states(training)
+
+    def _forget_states(self, training: Training) -> None:
+        if self._states is not None:
+            self._states.ended(training.run_id)
+
+    def _let_go_of_states(self, training: Training) -> None:
+        if self._states is not None:
+            self._states.let_go(training.run_id)
 
     def _close(self, training: Training, status: Status, name: str, outcome: Outcome | None = None) -> None:
         """Complete the run's record first, then tell the service: a run that counts as ended has all its metrics."""

@@ -25,14 +25,17 @@ from worker.loop import Loop
 from worker.reporting import Reporter
 from worker.settings import WorkerSettings
 from worker.spool import Backlog
+from worker.states import States
+from worker.stores import Store, StoreError, store_at
 from worker.tracking import Tracker
 
 log = logging.getLogger(__name__)
 
 REGISTER_SECONDS = 60.0
 GRACE_SECONDS = 3.0
-# The parts of the time for draining after which flushing, a report under way, and the last report are given up.
-FLUSHED, JOINED, REPORTED = 0.5, 0.65, 0.85
+# The parts of the time for draining after which flushing, writing states, a report under way and the last one are given
+# up.
+FLUSHED, WRITTEN, JOINED, REPORTED = 0.4, 0.6, 0.7, 0.85
 FIRST_CLAIM = 2  # before the number of lanes is known; one would not show whether runs share
 LANES = {"cpu": 4, "cuda": 32}
 
@@ -114,7 +117,8 @@ def _run(settings: WorkerSettings, bell: Bell) -> None:
         if welcome is not None:
             capacity = Capacity(device, hello.device_name, settings.scratch_dir, given=settings.lanes)
             first_claim = settings.lanes or FIRST_CLAIM
-            _work(link, welcome, hello, device, capacity, first_claim, settings, bell)
+            states = _states(welcome, settings, token, device, hello.device_name, bell)
+            _work(link, welcome, hello, device, capacity, first_claim, settings, bell, states)
 
 
 def find_device(wanted: str) -> torch.device:
@@ -159,6 +163,19 @@ def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:
             return None
 
 
+def _states(
+    welcome: Welcome, settings: WorkerSettings, token: str, device: torch.device, device_name: str, bell: Bell
+) -> States | None:
+    try:
+        store: Store = store_at(welcome.states_url, service=settings.url, token=token)
+    except StoreError as error:
+        log.warning("states cannot be kept at %s; runs that are interrupted begin anew: %s", welcome.states_url, error)
+        return None
+    return States(
+        store, device, bell=bell, device_name=device_name, seconds=settings.state_seconds, limit=welcome.states_bytes
+    )
+
+
 def _work(
     link: Link,
     welcome: Welcome,
@@ -168,6 +185,7 @@ def _work(
     first_claim: int,
     settings: WorkerSettings,
     bell: Bell,
+    states: States | None,
 ) -> None:
     log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name)
     tracker = _tracker(welcome, hello, settings, bell)
@@ -184,14 +202,24 @@ def _work(
         welcome.worker_id,
         reporter,
         bell,
+        states=states,
         backlogged=lambda: tracker is not None and tracker.full,
     )
     loop = Loop(
-        device, capacity, first_claim=first_claim, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker
+        device,
+        capacity,
+        first_claim=first_claim,
+        bell=bell,
+        claimer=claimer,
+        reporter=reporter,
+        tracker=tracker,
+        states=states,
     )
     with contextlib.ExitStack() as drain:  # from the last to the first, each whatever becomes of the others
         drain.callback(_leave, link, reporter, bell)
         drain.callback(_report, link, reporter, bell)
+        # Before the runs are given back: who takes them looks for their states then.
+        drain.callback(_write, states, bell)
         drain.callback(_flush, tracker, bell)
         drain.callback(claimer.stop)
         try:
@@ -223,6 +251,11 @@ def _flush(tracker: Tracker | None, bell: Bell) -> None:
     left = 0 if tracker is None else tracker.close(bell.left(until=FLUSHED))
     if left:
         log.warning("MLflow did not take the records of %d runs in time; they go back to the queue", left)
+
+
+def _write(states: States | None, bell: Bell) -> None:
+    if states is not None and not states.close(bell.left(until=WRITTEN)):
+        log.warning("the states were not all written in time; some runs lose what they did since their last one")
 
 
 def _report(link: Link, reporter: Reporter, bell: Bell) -> None:

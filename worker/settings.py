@@ -28,6 +28,9 @@ class WorkerSettings(BaseSettings):
         default=2**30, ge=1, description="what may wait for MLflow on this disk before no new run is begun"
     )
     drain_seconds: float = Field(default=25.0, gt=0, description="what leaving may take, all together")
+    state_seconds: float = Field(
+        default=60, gt=0, description="how often the state of a run is kept, for the case that the worker dies"
+    )
 
     def token(self) -> str:
         """The worker's token.

@@ -2,17 +2,11 @@
 
 from typing import Literal
 
-import torch
+from worker.lanes.memory import is_out_of_memory
 
 Cause = Literal["out_of_memory", "crash", "bad_data"]
-
-# What torch's allocator on the CPU says, in a plain RuntimeError.
-_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
 
 
 def cause_of(error: BaseException) -> Cause:
     """Return the cause: memory ran out on the device or the host, or anything else."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return "out_of_memory"
-    said = str(error).lower()
-    return "out_of_memory" if isinstance(error, RuntimeError) and any(word in said for word in _NO_MEMORY) else "crash"
+    return "out_of_memory" if is_out_of_memory(error) else "crash"

@@ -9,11 +9,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
-from service.api import corpora, errors, health, leases, runs, schedules, sweeps, workers
+from service.api import corpora, errors, health, leases, runs, schedules, states, sweeps, workers
 from service.api.dependencies import Parts
 from service.api.limits import BodyLimit
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
+from service.domain.states import StateLibrary
 from service.errors import ForbiddenError, InvalidError, UnauthorizedError
 from service.mirror import Mirror
 from service.reconcile import Reconciler, TokenUse
@@ -51,12 +52,13 @@ def create_app(settings: Settings) -> FastAPI:
             {"name": "corpora", "description": "The texts that a sweep can train on."},
             {"name": "workers", "description": "Who trains, and what waits."},
             {"name": "leases (workers)", "description": "How workers take runs and report on them."},
+            {"name": "states (workers)", "description": "Where runs stand, for workers that share no directory."},
             {"name": "health", "description": "Probes."},
         ],
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(UnauthorizedError, ForbiddenError, InvalidError))
-    for noun in (sweeps, runs, schedules, corpora, workers, leases):
+    for noun in (sweeps, runs, schedules, corpora, workers, leases, states):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
@@ -80,6 +82,7 @@ def _parts(settings: Settings) -> Parts:
         store=store,
         studies=studies,
         library=CorpusLibrary(settings.artifacts, settings.corpora),
+        states=StateLibrary(settings.artifacts / "states", settings.states_gib * 2**30),
         dispatcher=Dispatcher(store, sampling, settings.lease_seconds),
         reconciler=Reconciler(steps),
         token_use=token_use,

@@ -11,6 +11,7 @@ from service.dispatch import Dispatcher
 from service.domain import access
 from service.domain.access import Principal, Role
 from service.domain.corpora import CorpusLibrary
+from service.domain.states import StateLibrary
 from service.errors import UnauthorizedError
 from service.reconcile import Reconciler, TokenUse
 from service.settings import Settings
@@ -30,6 +31,7 @@ class Parts:
     store: Store
     studies: Studies
     library: CorpusLibrary
+    states: StateLibrary
     dispatcher: Dispatcher
     reconciler: Reconciler
     token_use: TokenUse

@@ -5,13 +5,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.errors import render
 from service.errors import TooLargeError
+from service.wire.states import MAX_STATE_BYTES
 
 MAX_BODY = 2_000_000
-_REFUSAL = f"the body has more than {MAX_BODY} bytes; split the request"
+STATES = "/api/v1/states/"
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body above `MAX_BODY` bytes, without reading the rest of it."""
+    """ASGI middleware that answers 413 to a body above `MAX_BODY` bytes, without reading the rest of it.
+
+    The states of lanes, which are written as they arrive, may have more.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -21,9 +25,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = MAX_STATE_BYTES if scope["method"] == "PUT" and scope["path"].startswith(STATES) else MAX_BODY
+        refusal = f"the body has more than {most} bytes; split the request"
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and int(announced) > MAX_BODY:
-            await render(TooLargeError(_REFUSAL))(scope, receive, send)
+        if announced.isdigit() and int(announced) > most:
+            await render(TooLargeError(refusal))(scope, receive, send)
             return
         size = 0
 
@@ -31,9 +37,9 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > MAX_BODY:
+            if size > most:
                 # While it reads a body, FastAPI lets this kind of exception alone pass as it is.
-                raise HTTPException(TooLargeError.status, _REFUSAL)
+                raise HTTPException(TooLargeError.status, refusal)
             return message
 
         await self._app(scope, counted, send)

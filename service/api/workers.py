@@ -24,6 +24,8 @@ def register(hello: Hello, service: Service, _worker: WorkerCaller) -> Welcome:
         lease_seconds=service.settings.lease_seconds,
         report_seconds=service.settings.report_seconds,
         tracking_url=service.settings.mlflow_url,
+        states_url=service.settings.states,
+        states_bytes=service.settings.states_gib * 2**30,
     )
 
 

@@ -22,12 +22,18 @@ class Hello(Wire):
 
 
 class Welcome(Wire):
-    """What a worker needs to know: its id, how long a lease lasts, how often to report, where MLflow is."""
+    """What a worker needs to know: its id, how long a lease lasts, how often to report, where MLflow is.
+
+    `states_url` is the directory or the fsspec URL where workers keep states, None for the service itself;
+    `states_bytes` is how much they may keep there.
+    """
 
     worker_id: int
     lease_seconds: float
     report_seconds: float
     tracking_url: str | None
+    states_url: str | None = None
+    states_bytes: float = Field(default=8 * 2**30, gt=0)
 
 
 class Claim(Wire):

@@ -33,6 +33,7 @@ PROBLEMS: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "an unknown worker": ("POST", "/leases/claim", {"json": {"worker_id": 12345, "lanes": 1}}, 404, "not_found"),
     "another protocol": ("POST", "/workers", {"json": HELLO}, 409, "conflict"),
 }
+STATE = f"1-{'0' * 32}-{'0' * 64}.safetensors"
 # The role that each route asks for, or several of which one is enough; a route that is not listed here fails the test.
 ROLES = {
     "POST /sweeps": "member",
@@ -54,6 +55,10 @@ ROLES = {
     "POST /leases/claim": "worker",
     "POST /leases/report": "worker",
     "POST /leases/release": "worker",
+    "GET /states/{base}": "worker",
+    "GET /states/{base}/{name}": "worker",
+    "PUT /states/{base}/{name}": "worker",
+    "DELETE /states/{base}/{name}": "worker",
     "GET /health/live": None,
     "GET /health/ready": None,
 }
@@ -79,7 +84,8 @@ def test_every_route_is_closed_to_roles_that_may_not_use_it(serving: Serving) ->
     routes = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert {route.replace("/api/v1", "") for route in routes} == set(ROLES)
     for route, role in ROLES.items():
-        method, path = route.format(sweep_id=1, run_id=1, number=0, digest="0" * 64).split()
+        values = {"sweep_id": 1, "run_id": 1, "number": 0, "digest": "0" * 64, "base": "0" * 64, "name": STATE}
+        method, path = route.format(**values).split()
         body = {"x": 1} if method == "POST" else None
         statuses = [
             serving.http(None).request(method, path, headers=headers).status_code

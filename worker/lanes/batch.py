@@ -4,7 +4,8 @@ Tensor names: K lanes (the active ones are always the first rows), N floats of a
 S = context + 1 bytes of a window, W validation windows.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -88,8 +89,9 @@ class LaneBatch(Generic[Key]):
     def admit(self, key: Key, plan: Plan) -> None:
         """Start a run from its initial weights. Raises ValueError for a corpus cut for another context."""
         model = Transformer(self.shape, plan.seed)
+        p_N = self._layout.pack(dict(model.named_parameters())).to(self.device)
         row = self._append(key, plan, update=0)
-        self._rows_3KN[0, row] = self._layout.pack(dict(model.named_parameters())).to(self.device)
+        self._rows_3KN[0, row] = p_N
         self._rows_3KN[1:, row] = 0
 
     def remove(self, key: Key) -> None:
@@ -126,7 +128,8 @@ class LaneBatch(Generic[Key]):
 
         No lane may be asked past its own last update: remove those that have finished. The device is waited for
         once, at the end. A lane whose loss or gradient norm is not finite stays as it was before that update, now
-        and in later calls, until it is removed; its neighbours do not notice.
+        and in later calls, until it is removed; its neighbours do not notice. If it raises, for want of memory or
+        for anything else, every lane is as it was.
         """
         lanes = self._lanes
         if not lanes:
@@ -134,7 +137,8 @@ class LaneBatch(Generic[Key]):
         assert updates >= 1
         assert all(lane.remaining >= updates for lane in lanes if lane.diverged_at is None)
         stretch = self._feed.stretch([lane.share(updates) for lane in lanes])
-        results_2UK = self._program.advance(self._rows_3KN, self._alive_K, stretch)
+        with self._as_before_if_it_fails():
+            results_2UK = self._program.advance(self._rows_3KN, self._alive_K, stretch)
         losses_KU, norms_KU = results_2UK.mT.numpy()
         logs = map(_log, lanes, losses_KU, norms_KU)
         return dict(zip(self._keys, logs, strict=True))
@@ -159,7 +163,7 @@ class LaneBatch(Generic[Key]):
         """Return all that ``restore`` needs, on the host: "update", and "p.", "m." and "v." of each parameter."""
         row = self._row(key)
         state = {"update": torch.tensor(self._lanes[row].update)}
-        for prefix, row_N in zip("pmv", self._rows_3KN[:, row], strict=True):
+        for prefix, row_N in zip("pmv", self._rows_3KN[:, row].cpu(), strict=True):
             state |= {f"{prefix}.{name}": tensor for name, tensor in self._layout.unpack(row_N).items()}
         return state
 
@@ -174,8 +178,20 @@ class LaneBatch(Generic[Key]):
             self._layout.pack({name[2:]: tensor for name, tensor in state.items() if name.startswith(f"{prefix}.")})
             for prefix in "pmv"
         ]
+        rows_3N = torch.stack(packed).to(self.device)
         row = self._append(key, plan, update=update)
-        self._rows_3KN[:, row] = torch.stack(packed).to(self.device)
+        self._rows_3KN[:, row] = rows_3N
+
+    @contextmanager
+    def _as_before_if_it_fails(self) -> Iterator[None]:
+        n = len(self._lanes)
+        rows_3KN, alive_K = self._rows_3KN[:, :n].clone(), self._alive_K[:n].clone()
+        try:
+            yield
+        except BaseException:
+            self._rows_3KN[:, :n] = rows_3KN
+            self._alive_K[:n] = alive_K
+            raise
 
     def _append(self, key: Key, plan: Plan, *, update: int) -> int:
         if key in self._keys:

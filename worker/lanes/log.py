@@ -1,6 +1,7 @@
-"""The log: what a lane did in some updates."""
+"""The log: what a lane did in some updates, and the past: what it did from the first one on."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,3 +35,30 @@ class StepLog:
         return replace(
             self, lr=self.lr[:n], train_loss=self.train_loss[:n], grad_norm=self.grad_norm[:n], diverged_at=None
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What a run had done before it got here: its stretches of updates, and validation losses by update.
+
+    Every validation loss that the run itself asks for was taken at the end of a stretch; there may be others.
+    ``resumed_from`` is the update of the state from which its lane went on; 0 for one that began here.
+    """
+
+    logs: tuple[StepLog, ...] = ()
+    losses: Mapping[int, float] = field(default_factory=dict)
+    resumed_from: int = 0
+
+    @property
+    def update(self) -> int:
+        """Return the number of updates done."""
+        return sum(len(log.lr) for log in self.logs)
+
+    def has_losses_of(self, eval_every: int, *, total_steps: int) -> bool:
+        """Return whether a run of this length finds every loss here that it takes: each ``eval_every``, and at the end.
+
+        Before the first update none is needed, since a run takes its first loss itself.
+        """
+        update = self.update
+        needed = {*range(0, update + 1, eval_every), *([update] if update == total_steps else [])}
+        return not update or self.losses.keys() >= needed

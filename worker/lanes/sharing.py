@@ -5,7 +5,7 @@ waits for one. What each run gets is bit for bit what it gets alone, since until
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -13,23 +13,13 @@ import torch
 from torch import Tensor
 
 from worker.lanes.batch import Key, LaneBatch
-from worker.lanes.log import StepLog
+from worker.lanes.log import Past, StepLog
 from worker.lanes.plan import Plan, agreement
 from worker.lanes.shape import Shape
+from worker.lanes.state import State
 
 RUNS_PER_LANE = 32
 MOST_RUNS = 2048
-
-
-@dataclass(frozen=True, kw_only=True)
-class Past:
-    """What a run that joined others had done before: its stretches of updates, and validation losses by update.
-
-    Every validation loss that the run itself asks for was taken at the end of a stretch; there may be others.
-    """
-
-    logs: tuple[StepLog, ...] = ()
-    losses: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -45,6 +35,7 @@ class _Group(Generic[Key]):
     state: Mapping[str, Tensor] | None = None
     logs: list[StepLog] = field(default_factory=list)
     losses: dict[int, float] = field(default_factory=dict)
+    resumed_from: int = 0
 
     @property
     def lead(self) -> Key:
@@ -54,8 +45,9 @@ class _Group(Generic[Key]):
     def parts(self) -> bool:
         return len(self.members) > 1 and self.update == self.agreed
 
-    def has_losses_of(self, eval_every: int) -> bool:
-        return not self.update or self.losses.keys() >= set(range(0, self.update + 1, eval_every))
+    @property
+    def past(self) -> Past:
+        return Past(logs=tuple(self.logs), losses=dict(self.losses), resumed_from=self.resumed_from)
 
 
 class SharedLanes(Generic[Key]):
@@ -67,6 +59,8 @@ class SharedLanes(Generic[Key]):
     """
 
     def __init__(self, shape: Shape, capacity: int, device: torch.device | str = "cpu") -> None:
+        self._shape = shape
+        self._device = device
         self._batch = LaneBatch[Key](shape, capacity, device)
         self._plans: dict[Key, Plan] = {}
         self._group_of: dict[Key, _Group[Key]] = {}
@@ -85,6 +79,16 @@ class SharedLanes(Generic[Key]):
         return [key for group in self._seated for key in group.members]
 
     @property
+    def leads(self) -> list[Key]:
+        """Return the key of one run in each lane."""
+        return [group.lead for group in self._seated]
+
+    @property
+    def foremost(self) -> list[Key]:
+        """Return the keys of the runs that train, or, when none does, of those that would be next."""
+        return self.seated or [key for group in self._waiting[:1] for key in group.members]
+
+    @property
     def shares(self) -> dict[Key, float]:
         """Return which part of a lane each run that trains has: 1 alone, 1/n where n runs share one."""
         return {key: 1 / len(group.members) for group in self._seated for key in group.members}
@@ -93,6 +97,20 @@ class SharedLanes(Generic[Key]):
     def lanes(self) -> int:
         """Return how many lanes train."""
         return len(self._seated)
+
+    @property
+    def capacity(self) -> int:
+        """Return how many lanes there are."""
+        return self._batch.capacity
+
+    @property
+    def groups(self) -> list[tuple[Key, ...]]:
+        """Return the runs that have begun, those that share in one tuple."""
+        return [tuple(group.members) for group in (*self._seated, *self._waiting) if group.update]
+
+    def siblings(self, key: Key) -> tuple[Key, ...]:
+        """Return the runs that share with this one now, itself among them."""
+        return tuple(self._group_of[key].members)
 
     @property
     def sharing(self) -> bool:
@@ -121,9 +139,10 @@ class SharedLanes(Generic[Key]):
         """Return how many updates the seated runs can take until one ends or some part; 0 without such."""
         return min((group.agreed - group.update for group in self._seated), default=0)
 
-    def admit(self, key: Key, plan: Plan, *, eval_every: int) -> Past:
-        """Take in a run; it joins those with which it agrees longest, or waits for a lane.
+    def admit(self, key: Key, plan: Plan, *, eval_every: int, state: State | None = None) -> Past:
+        """Take in a run; it joins those with which it agrees longest, or goes on from a state, or begins.
 
+        It goes on from the state, which is to agree with it so far, if that is further than it agrees with anyone here.
         A run joins others after their first update if they agree so far, and have the validation losses that it
         needs: after updates 0, ``eval_every``, 2 ``eval_every``, ... What it thereby has done already is returned.
         """
@@ -132,33 +151,64 @@ class SharedLanes(Generic[Key]):
         agreements = [
             (agreement(self._plans[group.lead], plan), group)
             for group in (*self._seated, *self._waiting)
-            if group.update < plan.total_steps and group.has_losses_of(eval_every)
+            if group.update < plan.total_steps and group.past.has_losses_of(eval_every, total_steps=plan.total_steps)
         ]
         agreed, group = max(agreements, key=lambda found: found[0], default=(0, None))
-        if group is None or agreed < max(1, group.update):
-            group = _Group(members=[key], agreed=plan.total_steps)
-            self._waiting.append(group)
-        else:
+        if group is not None and agreed >= max(1, group.update, state.update if state else 0):
             group.members.append(key)
             group.agreed = min(group.agreed, agreed)
+        else:
+            group = _Group(members=[key], agreed=plan.total_steps)
+            if state is not None:
+                past = state.past
+                group.update, group.state, group.resumed_from = state.update, state.tensors, state.update
+                group.logs, group.losses = list(past.logs), dict(past.losses)
+            self._waiting.append(group)
         self._group_of[key] = group
-        return Past(logs=tuple(group.logs), losses=dict(group.losses))
+        return group.past
 
-    def seat(self) -> None:
-        """Let groups part that agree no longer, and give free lanes to groups that wait: the latest parted first."""
+    def seat(self, before_parting: Callable[[Key], None] = lambda _key: None) -> None:
+        """Let groups part that agree no longer, and give free lanes to groups that wait: the latest parted first.
+
+        ``before_parting`` is called with a run of each group that is about to part. A group does not part while a run
+        in it is at its last update: that one is to be removed first.
+        """
         while True:
-            for group in [group for group in self._seated if group.parts]:
+            for group in [group for group in self._seated if group.parts and not self._has_ended(group)]:
+                before_parting(group.lead)
                 self._part(group)
             if not self._waiting or not self._batch.free:
                 return
-            group = self._waiting.pop(0)
-            self._seated.append(group)
+            group = self._waiting[0]
             plan = self._plans[group.lead]
             if group.state is None:
                 self._batch.admit(group.lead, plan)
             else:
                 self._batch.restore(group.lead, plan, group.state)
-                group.state = None
+            group.state = None
+            self._seated.append(self._waiting.pop(0))
+
+    def state(self, key: Key) -> State:
+        """Return where a run stands that has begun, on the host."""
+        group = self._group_of[key]
+        tensors = self._batch.state(group.lead) if group.state is None else group.state
+        return State(update=group.update, tensors=tensors, past=group.past)
+
+    def shrink(self) -> bool:
+        """Halve the number of lanes to need less memory; return whether that was possible.
+
+        Groups that no longer have a lane wait with their state on the host, before all others.
+        """
+        if self.capacity == 1:
+            return False
+        states = [self._batch.state(group.lead) for group in self._seated]
+        for group, state in zip(self._seated, states, strict=True):
+            group.state = state
+        self._waiting[:0], self._seated = self._seated, []
+        fewer = self.capacity // 2
+        del self._batch  # before the smaller one needs memory
+        self._batch = LaneBatch(self._shape, fewer, self._device)
+        return True
 
     def advance(self, updates: int) -> dict[Key, StepLog]:
         """Train every seated run, at most ``remaining`` updates, and return what each did; see ``LaneBatch``.
@@ -199,15 +249,18 @@ class SharedLanes(Generic[Key]):
         else:
             self._waiting.remove(group)
 
+    def _has_ended(self, group: _Group[Key]) -> bool:
+        return any(self._plans[key].total_steps == group.update for key in group.members)
+
     def _part(self, group: _Group[Key]) -> None:
         """Leave the lane to those that go on as its lead does; the others fork from it, or keep its state and wait."""
         branches: dict[float, list[Key]] = {}
         for key in group.members:
             branches.setdefault(self._plans[key].schedule.lr(group.update + 1), []).append(key)
-        group.members, *others = branches.values()
-        group.agreed = self._agreed(group.members)
+        first, *others = branches.values()
+        state = self._batch.state(group.lead) if len(others) > self._batch.free else None
+        group.members, group.agreed = first, self._agreed(first)
         parked: list[_Group[Key]] = []
-        state: Mapping[str, Tensor] | None = None
         for members in others:
             branch = _Group(
                 members=members,
@@ -215,13 +268,13 @@ class SharedLanes(Generic[Key]):
                 update=group.update,
                 logs=group.logs[:],
                 losses=dict(group.losses),
+                resumed_from=group.resumed_from,
             )
             self._group_of |= dict.fromkeys(members, branch)
             if self._batch.free:
                 self._batch.fork(group.lead, branch.lead, self._plans[branch.lead])
                 self._seated.append(branch)
             else:
-                state = state or self._batch.state(group.lead)
                 branch.state = state
                 parked.append(branch)
         self._waiting[:0] = parked

@@ -9,10 +9,10 @@ import pytest
 import schedules
 from tests.unit.lanes.lane_examples import assert_same_bits, joined, plan, poisoned, shape, trained_alone
 from worker.lanes.batch import LaneBatch
-from worker.lanes.log import StepLog
+from worker.lanes.log import Past, StepLog
 from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
-from worker.lanes.sharing import Past, SharedLanes
+from worker.lanes.sharing import SharedLanes
 
 EVERY = 5
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from worker.lanes.sharing import SharedLanes
 from worker.link import Link
 from worker.loop import Loop
 from worker.reporting import Reporter
+from worker.states import States
 from worker.tracking import Ending, Tracker
 
 torch.set_num_threads(1)
@@ -62,6 +64,8 @@ class FakeService(Link):
         self.queue = list(leases)
         self.outcomes: dict[int, Outcome] = {}
         self.vals: dict[int, list[ValPoint]] = {}
+        self.notes: dict[int, tuple[int, str | None]] = {}
+        self.lanes: int | None = None
         self.orders: dict[int, str] = {}
         self.most_held = 0
         self._lock = threading.Lock()
@@ -75,7 +79,9 @@ class FakeService(Link):
 
     def report(self, report: Report) -> Orders:
         self.most_held = max(self.most_held, len(report.runs))
+        self.lanes = report.lanes
         for run in report.runs:
+            self.notes[run.run_id] = (run.resumed_from, run.note)
             self.vals.setdefault(run.run_id, []).extend(run.val)
             if run.outcome is not None:
                 self.outcomes[run.run_id] = run.outcome
@@ -98,9 +104,11 @@ class FakeCorpora(Corpora):
 
 
 class FakeTracker(Tracker):
-    """Keeps the points and the ending of each run."""
+    """Keeps the points and the ending of each run; tells the worker to leave when it hears of an update."""
 
-    def __init__(self) -> None:
+    def __init__(self, bell: Bell, leave_at: int | None = None) -> None:
+        self._bell = bell
+        self._leave_at = leave_at
         self.points: dict[int, list[Point]] = {}
         self.endings: dict[int, Ending] = {}
         self.forgotten: set[int] = set()
@@ -112,6 +120,8 @@ class FakeTracker(Tracker):
 
     def add(self, run_id: int, points: list[Point]) -> None:
         self.points[run_id] += points
+        if self._leave_at is not None and any(point.step >= self._leave_at for point in points):
+            self._bell.leave()
 
     def finish(self, run_id: int, ending: Ending) -> None:
         self.endings[run_id] = ending
@@ -125,31 +135,52 @@ class FakeTracker(Tracker):
 
 
 class Worked:
-    """What came of some leases in the hands of one worker."""
+    """What came of some leases in the hands of one worker, which leaves when all have ended, or after an update."""
 
-    def __init__(self, leases: list[Lease], lanes: int, orders: dict[int, str] | None = None) -> None:
+    def __init__(
+        self,
+        leases: list[Lease],
+        lanes: int,
+        orders: dict[int, str] | None = None,
+        *,
+        states: States | None = None,
+        leave_at: int | None = None,
+        first_claim: int | None = None,
+        settled: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.service = FakeService(leases)
         self.service.orders = orders or {}
-        self.tracker = FakeTracker()
         self.bell = bell = Bell()
+        self.tracker = FakeTracker(bell, leave_at)
         reporter = Reporter(self.service, 1, bell, interval_seconds=0.01)
-        claimer = Claimer(self.service, FakeCorpora(), 1, reporter, bell)
+        claimer = Claimer(self.service, FakeCorpora(), 1, reporter, bell, states=states)
         device = torch.device("cpu")
         capacity = Capacity(device, "processor", Path(), given=lanes)
         loop = Loop(
-            device, capacity, first_claim=lanes, bell=bell, claimer=claimer, reporter=reporter, tracker=self.tracker
+            device,
+            capacity,
+            first_claim=first_claim or lanes,
+            bell=bell,
+            claimer=claimer,
+            reporter=reporter,
+            tracker=self.tracker,
+            states=states,
         )
         thread = threading.Thread(target=loop.run)
         thread.start()
         deadline = time.monotonic() + 120
         left = {one.run_id for one in leases}
-        while left - self.service.outcomes.keys() - self.tracker.forgotten - self.killed():
+        while left - self.service.outcomes.keys() - self.tracker.forgotten - self.killed() or not settled():
+            if bell.leaving:
+                break
             assert thread.is_alive()
             assert time.monotonic() < deadline, "waited in vain"
             time.sleep(0.01)
         bell.leave()
         thread.join()
         claimer.stop()
+        if states is not None:
+            assert states.close(60)
         reporter.stop()
 
     def killed(self) -> set[int]:
@@ -166,7 +197,12 @@ def _ample_time_to_gather(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def alone(one: Lease) -> Worked:
-    return Worked([one], lanes=1)
+    return _alone(one.model_copy(update={"attempt": 1, "fence": 1}).model_dump_json())
+
+
+@cache
+def _alone(one: str) -> Worked:
+    return Worked([Lease.model_validate_json(one)], lanes=1)
 
 
 def assert_same_record(worked: Worked, one: Lease) -> None:
