@@ -74,8 +74,10 @@ class Tracker:
     While MLflow is away, or slower than the training, they wait in files below `directory`, and the history of runs
     that have ended with them. From `limit` bytes on it is `full`: its worker then takes no new runs, while those that
     it has go on to their end. Where the files cannot be written (a full disk), everything waits in memory, and it is
-    full at once.
+    full at once. `away` says whether MLflow did not answer the last time.
     """
+
+    away = False
 
     def __init__(
         self,
@@ -164,24 +166,23 @@ class Tracker:
 
     def _deliver(self) -> None:
         backoff = Backoff()
-        away = False
         while True:
             self._wake.wait(self._flush_seconds)
             self._wake.clear()
             self._clear_away()
             try:
                 self._flush()
-                if away:
+                if self.away:
                     log.info("MLflow is back; what waited has been sent")
-                away = self._unwritable = False
+                self.away = self._unwritable = False
                 backoff.reset()
             except (MlflowException, requests.RequestException, OSError) as error:
-                if not away:
+                if not self.away:
                     log.warning("MLflow does not answer; training goes on and metrics wait: %s", _first_line(error))
-                away = True
+                self.away = True
                 self._spill()
                 self._closing.wait(backoff.wait())
-            if self._closing.is_set() and (away or not self._records):
+            if self._closing.is_set() and (self.away or not self._records):
                 return
 
     def _clear_away(self) -> None:

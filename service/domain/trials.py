@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.domain import attempts
 from service.errors import NotFoundError
-from service.store.tables import Run, Sweep, Trial, Worker
-from service.wire.views import RunView, TrialPage, TrialView
+from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
+from service.wire.views import AttemptView, RunView, TrialPage, TrialView
 
 
 def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
@@ -43,8 +44,10 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
         .where(Run.trial_id.in_(runs))
         .order_by(Run.trial_id, Run.replicate)
     )
-    for run, worker in rows:
-        runs[run.trial_id].append(_run_view(sweep, run, worker, mlflow_url))
+    named = [(run, worker) for run, worker in rows]
+    made = attempts.views(session, [run for run, _ in named])
+    for run, worker in named:
+        runs[run.trial_id].append(_run_view(sweep, run, made[run.id], worker, mlflow_url))
     return [
         TrialView(
             number=trial.number,
@@ -59,7 +62,7 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
     ]
 
 
-def _run_view(sweep: Sweep, run: Run, worker: str | None, mlflow_url: str | None) -> RunView:
+def _run_view(sweep: Sweep, run: Run, made: list[AttemptView], worker: str | None, mlflow_url: str | None) -> RunView:
     shown = mlflow_url and sweep.mlflow_experiment_id and run.mlflow_run_id
     return RunView(
         id=run.id,
@@ -70,7 +73,9 @@ def _run_view(sweep: Sweep, run: Run, worker: str | None, mlflow_url: str | None
         total_steps=run.total_steps,
         value=run.value,
         attempt=run.attempt,
+        attempts=made,
         worker=worker,
+        outcome=run.cause or (run.state if run.state in ENDED_RUN_STATES else None),
         error=run.error,
         mlflow_run_id=run.mlflow_run_id,
         mlflow_url=f"{mlflow_url}/#/experiments/{sweep.mlflow_experiment_id}/runs/{run.mlflow_run_id}"
