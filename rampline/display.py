@@ -17,6 +17,7 @@ from service.wire.views import Best, QueueView, SweepView, TrialView, WorkerView
 ENDED = {"completed", "cancelled", "failed"}
 POLL_SECONDS = 0.5
 PLAIN_LINE_SECONDS = 5.0
+NEWS_SECONDS = 5.0  # a worker sends what it has every two
 
 
 def watch(client: Client, sweep_id: int, console: Console) -> SweepView:
@@ -141,7 +142,7 @@ def sweep_table(sweeps: list[SweepView]) -> Table:
 def cluster_table(queue: QueueView, workers: list[WorkerView]) -> Table:
     """Who trains what, and what waits."""
     table = Table(title=f"{queue.queued_runs} runs wait, {queue.running_runs} train", title_justify="left")
-    for name in ("worker", "device", "lanes", "updates/s", "state"):
+    for name in ("worker", "device", "lanes", "updates/s", "waits for MLflow", "state"):
         table.add_column(name)
     for worker in workers:
         table.add_row(
@@ -149,9 +150,17 @@ def cluster_table(queue: QueueView, workers: list[WorkerView]) -> Table:
             f"{worker.device} ({worker.device_name})",
             f"{worker.lanes_in_use}/{worker.lanes}",
             f"{worker.updates_per_second:.0f}",
+            backlog(worker),
             worker.state,
         )
     return table
+
+
+def backlog(worker: WorkerView) -> str:
+    """How much of a worker's metrics MLflow has not taken yet, and for how long; '-' for less than a few seconds."""
+    if worker.backlog_seconds < NEWS_SECONDS:
+        return "-"
+    return f"{worker.backlog_bytes / 2**20:.1f} MiB, {_duration(worker.backlog_seconds)}"
 
 
 def _duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from service.domain import queue, sweeps, workers
+from service.domain import quarantine, queue, sweeps, workers
 from service.sampling import Sampling
 from service.store.engine import Store
 from service.wire.protocol import Claim, Granted, Lease
@@ -43,6 +43,9 @@ class Dispatcher:
             NotFoundError: the worker is not registered.
         """
         deadline = time.monotonic() + request.wait_seconds
+        # Once: while the claim waits here, its worker may die, and must not seem to live.
+        with self._store.write() as session:
+            workers.seen(session, request.worker_id)
         while True:
             changes = self._changes
             leases, expiry = self._try(request)
@@ -57,9 +60,14 @@ class Dispatcher:
             self._changed.wait_for(lambda: self._changes != changes or self._closed, seconds)
 
     def _try(self, request: Claim) -> tuple[list[Lease], float]:
+        with self._store.read() as session:
+            suspects = quarantine.suspects(session)
+        if suspects:
+            with self._store.write() as session:
+                quarantine.judge(session, suspects)
         self._sampling.top_up(request)
         with self._store.write() as session:
-            workers.seen(session, request.worker_id)
+            workers.demand_present(session, request.worker_id)
             leases = queue.claim(session, request, self._lease_seconds)
             expiry = queue.next_expiry(session) if not leases else None
         if leases:

@@ -102,16 +102,16 @@ class Mirror:
             with self._store.write() as session:
                 session.get_one(Sweep, sweep_id).to_track = False
 
-    def _close_runs(self, experiment_id: str, states: Mapping[int, str]) -> None:
+    def _close_runs(self, experiment_id: str, ended: Mapping[int, tuple[str, str]]) -> None:
         still_open = self._tracker.open_runs(experiment_id)
-        for run_id, state in states.items():
+        for run_id, (state, outcome) in ended.items():
             for mlflow_run_id in still_open.get(run_id, []):
-                self._tracker.end_run(mlflow_run_id, _STATUS[state], state)
+                self._tracker.end_run(mlflow_run_id, _STATUS[state], outcome)
         with self._store.write() as session:
-            session.execute(update(Run).where(Run.id.in_(states)).values(to_track=False))
+            session.execute(update(Run).where(Run.id.in_(ended)).values(to_track=False))
 
-    def _abandoned(self, session: Session) -> dict[str, dict[int, str]]:
-        """Ended runs that MLflow may still show as running: their ids and states, by experiment."""
+    def _abandoned(self, session: Session) -> dict[str, dict[int, tuple[str, str]]]:
+        """Ended runs that MLflow may still show as running: their ids, states and outcomes, by experiment."""
         now = clock.now(session)
         gone = or_(
             Run.worker_id.is_(None),
@@ -120,16 +120,16 @@ class Mirror:
             Run.ended_at < now - _FORGOTTEN,
         )
         rows = session.execute(
-            select(Run.id, Run.state, Sweep.mlflow_experiment_id)
+            select(Run.id, Run.state, Run.cause, Sweep.mlflow_experiment_id)
             .join(Sweep, Run.sweep_id == Sweep.id)
             .outerjoin(Worker, Run.worker_id == Worker.id)
             .where(Run.to_track, gone, Sweep.mlflow_experiment_id.is_not(None))
             .order_by(Run.ended_at)
             .limit(_BATCH)
         )
-        found: dict[str, dict[int, str]] = {}
-        for run_id, state, experiment_id in rows:
-            found.setdefault(str(experiment_id), {})[run_id] = state
+        found: dict[str, dict[int, tuple[str, str]]] = {}
+        for run_id, state, cause, experiment_id in rows:
+            found.setdefault(str(experiment_id), {})[run_id] = state, cause or state
         return found
 
     def steps(self) -> dict[str, Callable[[], None]]:

@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import descriptions, queue, sweeps
+from service.domain import attempts, descriptions, quarantine, queue, sweeps
 from service.domain.space import SearchSpace
 from service.patience import Patience
 from service.store import clock
@@ -157,7 +157,8 @@ def _ahead(session: Session, sweep: Sweep, limit: int) -> int:
     expired = Run.lease_expires_at < clock.now(session)
     ahead = 0
     for condition in (in_state(Run.state, "queued"), and_(in_state(Run.state, "running"), expired)):
-        found = select(Run.id).where(condition, before, Run.shape == sweep.shape).limit(limit).subquery()
+        waiting = select(Run.id).where(condition, before, Run.shape == sweep.shape, not_(quarantine.suspected()))
+        found = waiting.limit(limit).subquery()
         ahead += session.scalar(select(func.count()).select_from(found)) or 0
     return ahead
 
@@ -184,11 +185,11 @@ def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:
     points = select(ValPoint).where(ValPoint.run_id.in_(runs)).order_by(ValPoint.run_id, ValPoint.step)
     for point in session.scalars(points):
         losses[runs[point.run_id]].setdefault(point.step, []).append(point.value)
-    results = {}
+    results, told = {}, attempts.told(session, trials)
     for trial in trials:
         replicates = sum(trial_id == trial.id for trial_id in runs.values())
         curve = {step: fmean(values) for step, values in losses[trial.id].items() if len(values) == replicates}
-        attributes: dict[str, int | float | str] = {"trial": trial.number, "outcome": trial.state}
+        attributes: dict[str, int | float | str] = {"trial": trial.number, **told[trial.id]}
         if trial.spread is not None:
             attributes["spread"] = trial.spread
         results[trial.id] = Result(value=trial.value, intermediate=_thinned(curve), attributes=attributes)

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -25,6 +26,7 @@ from service.store import migrate
 from service.store.engine import Store
 
 _GRACE_SECONDS = 5
+_END_SECONDS = 25.0  # for all that has to end; then the process does, whatever hangs
 
 
 def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> None:
@@ -118,6 +120,9 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Answer waiting claims first: they would hold up the end for as long as they wait."""
+        last = threading.Timer(_END_SECONDS, os._exit, [1])
+        last.daemon = True
+        last.start()
         self._parts.dispatcher.close()
         super().handle_exit(sig, frame)
 

@@ -215,19 +215,20 @@ def _work(
         tracker=tracker,
         states=states,
     )
-    with contextlib.ExitStack() as drain:  # from the last to the first, each whatever becomes of the others
-        drain.callback(_leave, link, reporter, bell)
-        drain.callback(_report, link, reporter, bell)
-        # Before the runs are given back: who takes them looks for their states then.
-        drain.callback(_write, states, bell)
-        drain.callback(_flush, tracker, bell)
-        drain.callback(claimer.stop)
-        try:
+    try:
+        with contextlib.ExitStack() as drain:  # from the last to the first, each whatever becomes of the others
+            drain.callback(_leave, link, reporter, bell)
+            drain.callback(_report, link, reporter, bell)
+            # Before the runs are given back: who takes them looks for their states then.
+            drain.callback(_write, states, bell)
+            drain.callback(_flush, tracker, bell)
+            drain.callback(claimer.stop)
+            drain.callback(bell.leave)
             loop.run()
-        except Exception as error:
-            log.exception("training failed; the worker drains and ends")
-            bell.leave(ThreadDiedError("training", error))
-        log.info("draining")
+            log.info("draining")
+    except Exception as error:
+        log.exception("the main thread failed; the worker has drained as far as it could")
+        bell.leave(ThreadDiedError("main", error))
 
 
 def _tracker(welcome: Welcome, hello: Hello, settings: WorkerSettings, bell: Bell) -> Tracker | None:

@@ -79,7 +79,7 @@ class Tracker:
     While MLflow is away, or slower than the training, they wait in files below `directory`, and the history of runs
     that have ended with them. From `limit` bytes on it is `full`: its worker then takes no new runs, while those that
     it has go on to their end. Where the files cannot be written (a full disk), everything waits in memory, and it is
-    full at once. ``away`` says whether MLflow did not answer the last time.
+    full at once. `away` says whether MLflow did not answer the last time.
     """
 
     away = False

@@ -55,6 +55,8 @@ def _people_and_sweeps() -> None:
         sa.Column("lanes", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.String(length=40), nullable=False),
         sa.Column("updates_per_second", sa.Float(precision=53), nullable=False),
+        sa.Column("backlog_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("backlog_seconds", sa.Float(precision=53), server_default="0", nullable=False),
         sa.Column("registered_at", MOMENT, nullable=False),
         sa.Column("last_seen_at", MOMENT, nullable=False),
         sa.Column("left_at", MOMENT, nullable=True),
@@ -187,7 +189,11 @@ def _trials_and_runs() -> None:
         sa.Column("initial_value", sa.Float(precision=53), nullable=True),
         sa.Column("train_loss", sa.Float(precision=53), nullable=True),
         sa.Column("diverged_at", sa.BigInteger(), nullable=True),
+        sa.Column("cause", sa.String(length=16), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("losses", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("furthest", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("stride", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("lane_share", sa.Float(precision=53), server_default="0", nullable=False),
         sa.Column("attempt", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
@@ -202,6 +208,10 @@ def _trials_and_runs() -> None:
             "state IN ('queued', 'running', 'completed', 'pruned', 'diverged', 'failed', 'cancelled')",
             name=op.f("ck_runs_state"),
         ),
+        sa.CheckConstraint(
+            "cause IN ('out_of_memory', 'crash', 'bad_data', 'quarantined')",
+            name=op.f("ck_runs_cause"),
+        ),
         sa.ForeignKeyConstraint(["sweep_id"], ["sweeps.id"], name=op.f("fk_runs_sweep_id_sweeps")),
         sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_runs_trial_id_trials")),
         sa.ForeignKeyConstraint(["worker_id"], ["workers.id"], name=op.f("fk_runs_worker_id_workers")),
@@ -213,6 +223,12 @@ def _trials_and_runs() -> None:
     op.create_index(op.f("ix_runs_sweep_id_state"), "runs", ["sweep_id", "state"])
     op.create_index("ix_runs_to_track", "runs", ["ended_at"], **where("to_track"))
     op.create_index("ix_runs_queued", "runs", [sa.text("priority DESC"), "sweep_id", "id"], **where("state = 'queued'"))
+    op.create_index(
+        "ix_runs_queued_suspected",
+        "runs",
+        [sa.text("priority DESC"), "sweep_id", "id"],
+        **where("state = 'queued' AND losses >= 2"),
+    )
     op.create_index(
         "ix_runs_queued_shape",
         "runs",
@@ -226,13 +242,15 @@ def _trials_and_runs() -> None:
         sa.Column("worker_id", ID, nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("resumed_from", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("step", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("ended_at", MOMENT, nullable=True),
         sa.Column("outcome", sa.String(length=16), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "outcome IN ('completed', 'pruned', 'diverged', 'failed', 'cancelled', 'released', 'lost')",
+            "outcome IN ('completed', 'pruned', 'diverged', 'out_of_memory', 'crash', 'bad_data', 'cancelled', "
+            "'released', 'lost')",
             name=op.f("ck_attempts_outcome"),
         ),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_attempts_run_id_runs")),

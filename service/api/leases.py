@@ -21,7 +21,7 @@ def claim(request: Claim, service: Service, _worker: WorkerCaller) -> Granted:
 def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
     """News of all lanes in one call; renews their leases and answers with a command for each."""
     with service.store.write() as session:
-        workers.seen(session, request.worker_id, updates_per_second=request.updates_per_second, lanes=request.lanes)
+        workers.seen(session, request.worker_id, request)
         commands = queue.report(session, request, service.settings.lease_seconds)
     if any(run.outcome is not None for run in request.runs):
         service.reconciler.wake()

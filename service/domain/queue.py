@@ -7,34 +7,26 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import descriptions, results
+from service.domain import attempts, descriptions, quarantine, results, triage
 from service.store import clock
-from service.store.tables import Attempt, Run, Sweep, Team, ValPoint, in_state
+from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
 from service.wire.views import QueuedSweep, QueueView
-
-MAX_FAILURES = 3
 
 
 def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]:
     """Take up to `request.lanes` runs that can share a batch: by priority, then by age of the sweep and the run.
 
     A run is claimable when it is queued, or when its lease has expired. On PostgreSQL the rows are locked and those
-    that somebody else is taking are skipped; on SQLite the writing session already excludes everybody else.
+    that somebody else is taking are skipped; on SQLite the writing session already excludes everybody else. A run that
+    is suspected of killing its workers is granted alone, to a worker that holds nothing: see `domain.quarantine`.
     """
     now = clock.now(session)
-    shape = request.shape
-    if shape is None:
-        first = _candidates(session, now, None, 1)
-        if not first:
-            return []
-        shape = first[0].shape
-    runs = _candidates(session, now, shape, request.lanes)
-    _end_attempts(session, [run for run in runs if run.state == "running"], "lost", now)
+    runs = _take(session, request, now)
     session.execute(delete(ValPoint).where(ValPoint.run_id.in_([run.id for run in runs if run.attempt])))
     for run in runs:
         run.state = "running"
@@ -46,11 +38,43 @@ def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]
         run.attempt += 1
         run.started_at = now
         run.lease_expires_at = now + timedelta(seconds=lease_seconds)
-        session.add(
-            Attempt(run_id=run.id, number=run.attempt, worker_id=request.worker_id, fence=run.fence, started_at=now)
-        )
+        attempts.begin(session, run)
     session.flush()
     return _leases(session, runs)
+
+
+def _take(session: Session, request: Claim, now: datetime) -> list[Run]:
+    """Lock and choose the runs to grant; what is lost with them is counted."""
+    held = select(Run.losses).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
+    losses = session.scalars(held.where(Run.lease_expires_at >= now)).all()
+    if any(one >= SUSPECT for one in losses):
+        return []
+    shape = request.shape
+    if shape is None:
+        first = _unsuspected(session, now, None, 1)
+        suspects = [] if losses else list(session.scalars(candidates("queued", None, 1, suspects=True)))
+        if suspects and (not first or _place(suspects[0]) < _place(first[0])):
+            return suspects
+        if not first:
+            return []
+        shape = first[0].shape
+    return _unsuspected(session, now, shape, request.lanes)
+
+
+def _unsuspected(session: Session, now: datetime, shape: str | None, limit: int) -> list[Run]:
+    """Claimable runs. One whose lease has expired goes back to the queue, and may be suspected from then on."""
+    queued = candidates("queued", shape, limit)
+    expired = candidates("running", shape, limit).where(Run.lease_expires_at < now)
+    found = sorted([*session.scalars(queued), *session.scalars(expired)], key=_place)[:limit]
+    for run in found:
+        if run.state == "running":
+            quarantine.lose(session, run, now)
+    session.flush()
+    return [run for run in found if run.losses < SUSPECT]
+
+
+def _place(run: Run) -> tuple[int, int, int]:
+    return -run.priority, run.sweep_id, run.id
 
 
 def next_expiry(session: Session) -> timedelta | None:
@@ -77,8 +101,10 @@ def report(session: Session, request: Report, lease_seconds: float) -> list[Comm
         run = held.get(news.run_id)
         refusal = _refusal(run, news, request.worker_id)
         if run is not None and refusal is None:
-            run.lease_expires_at = now + timedelta(seconds=lease_seconds)
-            _note(run, news)
+            assert run.lease_expires_at is not None
+            expiry = now + timedelta(seconds=lease_seconds)
+            _note(run, news, since=expiry - run.lease_expires_at)
+            run.lease_expires_at = expiry
             _note_attempt(session, run, news)
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
             if news.outcome is not None:
@@ -98,8 +124,8 @@ def release(session: Session, worker_id: int, runs: Sequence[Held]) -> list[int]
     for given in runs:
         run = held.get(given.run_id)
         if run is not None and _holds(run, worker_id, given.fence):
-            _end_attempts(session, [run], "released", now)
-            _requeue(run)
+            attempts.end(session, run, "released", now, "its worker gave it back")
+            quarantine.requeue(run)
             released.append(run.id)
     session.flush()
     return released
@@ -111,16 +137,13 @@ def held_by(session: Session, worker_id: int) -> list[Held]:
     return [Held(run_id=run_id, fence=fence) for run_id, fence in session.execute(held)]
 
 
-def _candidates(session: Session, now: datetime, shape: str | None, limit: int) -> list[Run]:
-    queued = candidates("queued", shape, limit)
-    expired = candidates("running", shape, limit).where(Run.lease_expires_at < now)
-    found = [*session.scalars(queued), *session.scalars(expired)]
-    return sorted(found, key=lambda run: (-run.priority, run.sweep_id, run.id))[:limit]
+def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True, suspects: bool = False) -> Select[Run]:
+    """The query for runs in one state, in the order in which they are taken: those that may train beside others.
 
-
-def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True) -> Select[Run]:
-    """The query for runs in one state, in the order in which they are taken."""
+    With `suspects` for those that may not.
+    """
     query = select(Run).where(in_state(Run.state, state))
+    query = query.where(quarantine.suspected() if suspects else not_(quarantine.suspected()))
     if shape is not None:
         query = query.where(Run.shape == shape)
     query = query.order_by(Run.priority.desc(), Run.sweep_id, Run.id).limit(limit)
@@ -129,7 +152,10 @@ def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True) 
 
 def _leases(session: Session, runs: Sequence[Run]) -> list[Lease]:
     described = descriptions.of_runs(session, [run.id for run in runs])
-    return [Lease(**dict(described[run.id]), fence=run.fence, attempt=run.attempt) for run in runs]
+    return [
+        Lease(**dict(described[run.id]), fence=run.fence, attempt=run.attempt, alone=run.losses >= SUSPECT)
+        for run in runs
+    ]
 
 
 def _locked(session: Session, run_ids: Iterable[int]) -> dict[int, Run]:
@@ -161,7 +187,8 @@ def _note_attempt(session: Session, run: Run, news: RunReport) -> None:
         attempt.note = news.note and _storable(news.note)
 
 
-def _note(run: Run, news: RunReport) -> None:
+def _note(run: Run, news: RunReport, *, since: timedelta) -> None:
+    quarantine.note_progress(run, news.step, resumed_from=news.resumed_from, lane_share=news.lane_share, since=since)
     run.step = min(max(run.step, news.step), run.total_steps)
     run.lane_share = news.lane_share
     run.mlflow_run_id = news.mlflow_run_id or run.mlflow_run_id
@@ -189,46 +216,27 @@ def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
 def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     if outcome.state == "completed" and outcome.value is None:
         outcome = Outcome(state="failed", error="it completed without a validation loss")
-    run.error = outcome.error and _storable(outcome.error)
+    error = outcome.error and _storable(outcome.error)
+    run.error = error
     run.lane_share = 0
     if outcome.state == "failed":
-        _end_attempts(session, [run], "failed", now, run.error)
-        failures = session.scalar(
-            select(func.count()).select_from(Attempt).where(Attempt.run_id == run.id, Attempt.outcome == "failed")
-        )
-        if (failures or 0) < MAX_FAILURES:
-            _requeue(run)
+        cause = outcome.cause or "crash"
+        attempts.end(session, run, cause, now, error)
+        if triage.is_tried_again(cause, attempts.count(session, run, cause)):
+            quarantine.requeue(run)
             return
-        run.state = "failed"
+        run.cause = cause
     else:
-        _end_attempts(session, [run], outcome.state, now)
-        run.state = outcome.state
+        attempts.end(session, run, outcome.state, now, error)
         run.value = outcome.value
         run.diverged_at = outcome.diverged_at
+    run.state = outcome.state
     run.ended_at = now
     run.to_track = True
 
 
 def _storable(text: str) -> str:
     return text.replace("\0", "")  # PostgreSQL stores no NUL
-
-
-def _requeue(run: Run) -> None:
-    run.state = "queued"
-    run.step = 0
-    run.lane_share = 0
-    run.worker_id = None
-    run.lease_expires_at = None
-
-
-def _end_attempts(session: Session, runs: Iterable[Run], outcome: str, now: datetime, error: str | None = None) -> None:
-    session.flush()
-    for run in runs:
-        session.execute(
-            update(Attempt)
-            .where(Attempt.run_id == run.id, Attempt.number == run.attempt)
-            .values(ended_at=now, outcome=outcome, error=error)
-        )
 
 
 def overview(session: Session) -> QueueView:

@@ -148,8 +148,10 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
     # In the order in which reports lock them, so that neither waits for the other for ever.
     session.scalars(leased.order_by(Run.id).with_for_update()).all()
+    reached = select(Run.step).where(Run.id == Attempt.run_id).scalar_subquery()
     attempts = update(Attempt).where(Attempt.run_id.in_(leased), Attempt.ended_at.is_(None))
-    session.execute(attempts.values(ended_at=now, outcome="cancelled"), execution_options=_UNSYNCHRONISED)
+    ended = attempts.values(ended_at=now, outcome="cancelled", step=reached)
+    session.execute(ended, execution_options=_UNSYNCHRONISED)
     unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
     session.execute(
         unended.values(state="cancelled", ended_at=now, lane_share=0, to_track=Run.attempt > 0),

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain import descriptions
+from service.domain import attempts, descriptions
 from service.domain.access import Principal
 from service.errors import NotFoundError
-from service.store.tables import Run, Sweep, Trial, Worker
-from service.wire.views import RunDetail, RunView, TrialPage, TrialView
+from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
+from service.wire.views import AttemptView, RunDetail, RunView, TrialPage, TrialView
 
 
 def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
@@ -45,8 +45,10 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
         .where(Run.trial_id.in_(runs))
         .order_by(Run.trial_id, Run.replicate)
     )
-    for run, worker in rows:
-        runs[run.trial_id].append(_run_view(sweep, run, worker, mlflow_url))
+    named = [(run, worker) for run, worker in rows]
+    made = attempts.views(session, [run for run, _ in named])
+    for run, worker in named:
+        runs[run.trial_id].append(_run_view(sweep, run, made[run.id], worker, mlflow_url))
     return [
         TrialView(
             number=trial.number,
@@ -75,14 +77,15 @@ def run_detail(session: Session, principal: Principal, run_id: int, mlflow_url: 
     ).one_or_none()
     if row is None or not principal.may_see(row.Sweep.team_id):
         raise NotFoundError(f"there is no run {run_id}; GET /api/v1/sweeps/ID/trials lists the runs of a sweep")
+    made = attempts.views(session, [row.Run])
     return RunDetail(
-        run=_run_view(row.Sweep, row.Run, row.name, mlflow_url),
+        run=_run_view(row.Sweep, row.Run, made[run_id], row.name, mlflow_url),
         description=descriptions.of_runs(session, [run_id])[run_id],
         mlflow_tracking_url=mlflow_url,
     )
 
 
-def _run_view(sweep: Sweep, run: Run, worker: str | None, mlflow_url: str | None) -> RunView:
+def _run_view(sweep: Sweep, run: Run, made: list[AttemptView], worker: str | None, mlflow_url: str | None) -> RunView:
     shown = mlflow_url and sweep.mlflow_experiment_id and run.mlflow_run_id
     return RunView(
         id=run.id,
@@ -93,7 +96,9 @@ def _run_view(sweep: Sweep, run: Run, worker: str | None, mlflow_url: str | None
         total_steps=run.total_steps,
         value=run.value,
         attempt=run.attempt,
+        attempts=made,
         worker=worker,
+        outcome=run.cause or (run.state if run.state in ENDED_RUN_STATES else None),
         error=run.error,
         mlflow_run_id=run.mlflow_run_id,
         mlflow_url=f"{mlflow_url}/#/experiments/{sweep.mlflow_experiment_id}/runs/{run.mlflow_run_id}"

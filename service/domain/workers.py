@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service.errors import NotFoundError
 from service.store import clock
 from service.store.tables import Run, Worker, in_state
-from service.wire.protocol import Hello
+from service.wire.protocol import Hello, Report
 from service.wire.views import WorkerView
 
 SHOWN_FOR = timedelta(hours=1)
@@ -34,22 +34,31 @@ def register(session: Session, hello: Hello) -> int:
     return worker.id
 
 
-def seen(
-    session: Session, worker_id: int, *, updates_per_second: float | None = None, lanes: int | None = None
-) -> None:
+def demand_present(session: Session, worker_id: int) -> None:
+    """Lock a worker, so that it does not leave meanwhile.
+
+    Raises:
+        NotFoundError: it never registered, or it said that it leaves.
+    """
+    present = select(Worker.id).where(Worker.id == worker_id, Worker.left_at.is_(None)).with_for_update()
+    if session.scalar(present) is None:
+        raise _absent(worker_id)
+
+
+def seen(session: Session, worker_id: int, report: Report | None = None) -> None:
     """Note that a worker lives, and what it says of itself.
 
     Raises:
         NotFoundError: it never registered, or it said that it leaves.
     """
     values: dict[str, object] = {"last_seen_at": clock.now(session)}
-    if updates_per_second is not None:
-        values["updates_per_second"] = updates_per_second
-    if lanes is not None:
-        values["lanes"] = lanes
+    if report is not None:
+        values |= report.model_dump(include={"updates_per_second", "backlog_bytes", "backlog_seconds"})
+        if report.lanes is not None:
+            values["lanes"] = report.lanes
     alive = update(Worker).where(Worker.id == worker_id, Worker.left_at.is_(None)).values(values).returning(Worker.id)
     if session.scalar(alive) is None:
-        raise NotFoundError(f"no worker {worker_id} is registered; register with POST /api/v1/workers")
+        raise _absent(worker_id)
 
 
 def leave(session: Session, worker_id: int) -> None:
@@ -78,6 +87,8 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
             lanes=worker.lanes,
             lanes_in_use=round(lanes[worker.id]),
             updates_per_second=worker.updates_per_second if runs[worker.id] else 0.0,
+            backlog_bytes=worker.backlog_bytes,
+            backlog_seconds=worker.backlog_seconds,
             version=worker.version,
             last_seen=worker.last_seen_at,
             state="left"
@@ -89,3 +100,7 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
         )
         for worker in workers
     ]
+
+
+def _absent(worker_id: int) -> NotFoundError:
+    return NotFoundError(f"no worker {worker_id} is registered; register with POST /api/v1/workers")

@@ -35,7 +35,20 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 ROLES = ("admin", "member", "viewer", "worker")
 ENDED_RUN_STATES = ("completed", "pruned", "diverged", "failed", "cancelled")
 ENDED_SWEEP_STATES = ("completed", "failed", "cancelled")
-ATTEMPT_ENDS = ("completed", "pruned", "diverged", "failed", "cancelled", "released", "lost")
+SUSPECT = 2  # losses of its worker in a row after which a run is trained alone; see service.domain.quarantine
+FAILURE_CAUSES = ("out_of_memory", "crash", "bad_data", "quarantined")
+# An evicted attempt was released by its worker, or lost with it.
+ATTEMPT_ENDS = (
+    "completed",
+    "pruned",
+    "diverged",
+    "out_of_memory",
+    "crash",
+    "bad_data",
+    "cancelled",
+    "released",
+    "lost",
+)
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -213,6 +226,8 @@ class Worker(Base):
     lanes: Mapped[int]
     version: Mapped[str] = mapped_column(String(40))
     updates_per_second: Mapped[float]
+    backlog_bytes: Mapped[int] = mapped_column(server_default="0")
+    backlog_seconds: Mapped[float] = mapped_column(server_default="0")
     registered_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
@@ -223,16 +238,25 @@ class Run(Base):
 
     A run is claimable when it is queued, or when it is running and its lease has expired. `fence` grows with every
     claim; a write under another fence changes nothing. `to_track` says that it has ended and that it is not yet certain
-    that MLflow shows so.
+    that MLflow shows so. `losses`, `furthest` and `stride` are for the quarantine: workers lost in a row, the furthest
+    update that a lost attempt had reached, and the most updates between two reports.
     """
 
     __tablename__ = "runs"
     __table_args__ = (
         one_of("state", get_args(RunState)),
+        one_of("cause", FAILURE_CAUSES),
         UniqueConstraint("trial_id", "replicate"),
         Index(None, "sweep_id", "state"),
         partial("ix_runs_queued", "priority DESC", "sweep_id", "id", where="state = 'queued'"),
         partial("ix_runs_queued_shape", "shape", "priority DESC", "sweep_id", "id", where="state = 'queued'"),
+        partial(
+            "ix_runs_queued_suspected",
+            "priority DESC",
+            "sweep_id",
+            "id",
+            where=f"state = 'queued' AND losses >= {SUSPECT}",
+        ),
         partial("ix_runs_leased", "lease_expires_at", where="state = 'running'"),
         partial("ix_runs_held", "worker_id", where="state = 'running'"),
         partial("ix_runs_to_track", "ended_at", where="to_track"),
@@ -253,7 +277,11 @@ class Run(Base):
     initial_value: Mapped[float | None]
     train_loss: Mapped[float | None]
     diverged_at: Mapped[int | None]
+    cause: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
+    losses: Mapped[int] = mapped_column(server_default="0")
+    furthest: Mapped[int] = mapped_column(server_default="0")
+    stride: Mapped[int] = mapped_column(server_default="0")
     lane_share: Mapped[float] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="0")
     fence: Mapped[int] = mapped_column(server_default="0")
@@ -277,6 +305,7 @@ class Attempt(Base):
     worker_id: Mapped[int] = mapped_column(ForeignKey("workers.id"))
     fence: Mapped[int]
     resumed_from: Mapped[int] = mapped_column(server_default="0")
+    step: Mapped[int] = mapped_column(server_default="0")
     note: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -8,6 +8,13 @@ from service.wire.description import RunDescription
 from service.wire.sweep import SweepSpec
 
 RunState = Literal["queued", "running", "completed", "pruned", "diverged", "failed", "cancelled"]
+# How a run ended, and how one attempt at it did; service/domain/triage.py says which attempts are followed by another.
+RunOutcome = Literal[
+    "completed", "pruned", "diverged", "out_of_memory", "crash", "bad_data", "quarantined", "cancelled"
+]
+AttemptOutcome = Literal[
+    "completed", "pruned", "diverged", "out_of_memory", "crash", "bad_data", "evicted", "cancelled"
+]
 SweepState = Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
 
 
@@ -58,8 +65,25 @@ class SweepPage(Wire):
     next_cursor: int | None
 
 
+class AttemptView(Wire):
+    """One lease of a run: a worker had it until it ended, or until it was evicted (its worker left or was lost).
+
+    It went on from update `resumed_from`, 0 if it began the run, and came as far as `step`.
+    """
+
+    number: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: AttemptOutcome | None
+    error: str | None
+    resumed_from: int
+    step: int
+    note: str | None
+
+
 class RunView(Wire):
-    """One training of a trial with one seed."""
+    """One training of a trial with one seed. `outcome` says how it ended, for a failed one what went wrong."""
 
     id: int
     replicate: int
@@ -69,7 +93,9 @@ class RunView(Wire):
     total_steps: int
     value: float | None
     attempt: int
+    attempts: list[AttemptView]
     worker: str | None
+    outcome: RunOutcome | None
     error: str | None
     mlflow_run_id: str | None
     mlflow_url: str | None
@@ -171,7 +197,7 @@ class CorpusView(Wire):
 
 
 class WorkerView(Wire):
-    """A worker and what it trains."""
+    """A worker and what it trains; what waits there for MLflow, in bytes, and for how long the oldest of it has."""
 
     id: int
     name: str
@@ -180,6 +206,8 @@ class WorkerView(Wire):
     lanes: int
     lanes_in_use: int
     updates_per_second: float
+    backlog_bytes: int
+    backlog_seconds: float
     version: str
     last_seen: datetime
     state: Literal["active", "away", "left"]

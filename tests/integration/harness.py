@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from service.domain import access, queue, sweeps, workers
+from service.domain import access, quarantine, queue, sweeps, workers
 from service.domain.access import Principal
 from service.domain.corpora import CorpusLibrary, Text
 from service.domain.plan import plan
@@ -70,6 +70,8 @@ class Harness:
         """Claim what is there, asking samplers for what is not."""
         request = Claim(worker_id=worker_id, lanes=lanes, shape=shape)
         self.sampling.top_up(request)
+        with self.store.write() as session:
+            quarantine.judge(session, quarantine.suspects(session))
         with self.store.write() as session:
             leases = queue.claim(session, request, seconds)
         with self.store.write() as session:

@@ -186,7 +186,7 @@ def test_failed_and_cancelled_trials_are_told_as_failed_and_diverged_ones_with_t
     assert (told[diverged.trial].state, told[diverged.trial].value) == (TrialState.COMPLETE, 5.5)
     assert told[diverged.trial].user_attrs["outcome"] == "diverged"
     assert {trial.user_attrs["outcome"]: trial.state for trial in told if trial.number != diverged.trial} == {
-        "failed": TrialState.FAIL,
+        "crash": TrialState.FAIL,
         "cancelled": TrialState.FAIL,
     }
     assert harness.sampling.untold() == []

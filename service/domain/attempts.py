@@ -1,0 +1,104 @@
+"""The attempts of runs: one for each lease, from its claim to its end."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from service.domain import triage
+from service.store.tables import Attempt, Run, Trial, Worker
+from service.wire.views import AttemptView
+
+
+def begin(session: Session, run: Run) -> None:
+    """Note that the worker of a run begins it, or goes on with it."""
+    assert run.worker_id is not None
+    assert run.started_at is not None
+    session.add(
+        Attempt(
+            run_id=run.id,
+            number=run.attempt,
+            worker_id=run.worker_id,
+            fence=run.fence,
+            started_at=run.started_at,
+        )
+    )
+
+
+def end(session: Session, run: Run, outcome: str, now: datetime, error: str | None = None) -> None:
+    """Note how the attempt of a run ended, and how far it came."""
+    session.flush()
+    session.execute(
+        update(Attempt)
+        .where(Attempt.run_id == run.id, Attempt.number == run.attempt)
+        .values(ended_at=now, outcome=outcome, error=error, step=run.step)
+    )
+
+
+def count(session: Session, run: Run, outcome: str) -> int:
+    """How many attempts of a run have ended so."""
+    query = select(func.count()).select_from(Attempt).where(Attempt.run_id == run.id, Attempt.outcome == outcome)
+    return session.scalar(query) or 0
+
+
+def last_lost(session: Session, run: Run, count: int) -> list[tuple[Attempt, str]]:
+    """The latest attempts that were lost, the latest first, with the names of their workers."""
+    query = (
+        select(Attempt, Worker.name)
+        .join(Worker, Attempt.worker_id == Worker.id)
+        .where(Attempt.run_id == run.id, Attempt.outcome == "lost")
+        .order_by(Attempt.number.desc())
+        .limit(count)
+    )
+    return [(attempt, worker) for attempt, worker in session.execute(query)]
+
+
+def views(session: Session, runs: Iterable[Run]) -> dict[int, list[AttemptView]]:
+    """The attempts of runs, by the runs' ids, in their order."""
+    by_id = {run.id: run for run in runs}
+    found: dict[int, list[AttemptView]] = {run_id: [] for run_id in by_id}
+    query = (
+        select(Attempt, Worker.name)
+        .join(Worker, Attempt.worker_id == Worker.id)
+        .where(Attempt.run_id.in_(by_id))
+        .order_by(Attempt.run_id, Attempt.number)
+    )
+    for attempt, worker in session.execute(query):
+        found[attempt.run_id].append(
+            AttemptView(
+                number=attempt.number,
+                worker=worker,
+                started_at=attempt.started_at,
+                ended_at=attempt.ended_at,
+                outcome=attempt.outcome and triage.shown(attempt.outcome),
+                error=attempt.error,
+                resumed_from=attempt.resumed_from,
+                step=by_id[attempt.run_id].step if attempt.ended_at is None else attempt.step,
+                note=attempt.note,
+            )
+        )
+    return found
+
+
+def told(session: Session, trials: Sequence[Trial]) -> dict[int, dict[str, int | float | str]]:
+    """What a study is told of how trials went, by their ids: the outcome, the error, how many attempts were evicted."""
+    facts: dict[int, dict[str, int | float | str]] = {
+        trial.id: {"outcome": trial.state, "attempts": 0, "evictions": 0} for trial in trials
+    }
+    runs = session.scalars(select(Run).where(Run.trial_id.in_(facts)).order_by(Run.trial_id, Run.replicate)).all()
+    trial_of = {run.id: run.trial_id for run in runs}
+    states = {trial.id: trial.state for trial in trials}
+    for run in runs:
+        known = facts[run.trial_id]
+        if run.state == states[run.trial_id] and run.error is not None and "error" not in known:
+            known["outcome"] = run.cause or run.state
+            known["error"] = run.error[:1000]
+    ends = select(Attempt.run_id, Attempt.outcome).where(Attempt.run_id.in_(trial_of))
+    counted = Counter((trial_of[run_id], outcome) for run_id, outcome in session.execute(ends))
+    for (trial_id, outcome), times in counted.items():
+        facts[trial_id]["attempts"] = int(facts[trial_id]["attempts"]) + times
+        if outcome in ("released", "lost"):
+            facts[trial_id]["evictions"] = int(facts[trial_id]["evictions"]) + times
+    return facts
