@@ -66,7 +66,7 @@ class Loop:
             arrived = self._claimer.take()
             for training in arrived:
                 self._admit(training)
-            room = self._lanes.room if self._lanes is not None else max(2, self._first_claim)
+            room = self._lanes.room if self._lanes is not None else self._first_claim
             self._claimer.want(room, self._shape_key if self._active else None)
             if not self._active:
                 self._reporter.updates_per_second = 0.0

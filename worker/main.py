@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 REGISTER_TRIES = 12
 FLUSH_SECONDS = 10.0
-FIRST_CLAIM = 2  # before the number of lanes is known; one would not show whether runs share
+FIRST_CLAIM = 1  # before the number of lanes is known
 LANES = {"cpu": 4, "cuda": 32}
 
 

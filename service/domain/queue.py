@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import descriptions, results
 from service.store import clock
-from service.store.tables import Attempt, Run, Sweep, Team, ValPoint, in_state
+from service.store.tables import Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
 from service.wire.views import QueuedSweep, QueueView
 
@@ -22,6 +22,8 @@ MAX_FAILURES = 3
 
 def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]:
     """Take up to `request.lanes` runs that can share a batch: by priority, then by age of the sweep and the run.
+
+    Beyond them, siblings of what is taken or held (see `_siblings`).
 
     A run is claimable when it is queued, or when its lease has expired. On PostgreSQL the rows are locked and those
     that somebody else is taking are skipped; on SQLite the writing session already excludes everybody else.
@@ -34,6 +36,7 @@ def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]
             return []
         shape = first[0].shape
     runs = _candidates(session, now, shape, request.lanes)
+    runs += _siblings(session, now, request, runs, lease_seconds)
     _end_attempts(session, [run for run in runs if run.state == "running"], "lost", now)
     session.execute(delete(ValPoint).where(ValPoint.run_id.in_([run.id for run in runs if run.attempt])))
     for run in runs:
@@ -116,6 +119,36 @@ def _candidates(session: Session, now: datetime, shape: str | None, limit: int) 
     expired = candidates("running", shape, limit).where(Run.lease_expires_at < now)
     found = [*session.scalars(queued), *session.scalars(expired)]
     return sorted(found, key=lambda run: (-run.priority, run.sweep_id, run.id))[:limit]
+
+
+def _siblings(
+    session: Session, now: datetime, request: Claim, granted: Sequence[Run], lease_seconds: float
+) -> list[Run]:
+    """Queued runs that share a beginning with those granted, or with what the worker holds.
+
+    No more than leave each worker that lives as many of the runs that are left as this one has: a beginning saved is
+    less than a worker idle. A worker that is alone gets all of them.
+    """
+    if not request.siblings or not granted:
+        return []
+    held = session.scalars(
+        select(Run.trunk).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
+    ).all()
+    alive = Worker.last_seen_at > now - timedelta(seconds=lease_seconds)
+    workers = session.scalar(select(func.count()).select_from(Worker).where(Worker.left_at.is_(None), alive)) or 1
+    has = len(held) + len(granted)
+    enough = workers * (has + request.siblings)
+    left = 0
+    for state in ("queued", "running"):
+        of_shape = select(Run.id).where(in_state(Run.state, state), Run.shape == granted[0].shape)
+        left += session.scalar(select(func.count()).select_from(of_shape.limit(enough).subquery())) or 0
+    wanted = min(request.siblings, -(-left // workers) - has)
+    if wanted <= 0:
+        return []
+    trunks = {*held, *(run.trunk for run in granted)}
+    taken = [run.id for run in granted]
+    query = select(Run).where(in_state(Run.state, "queued"), Run.trunk.in_(trunks), Run.id.not_in(taken))
+    return list(session.scalars(query.order_by(Run.id).limit(wanted).with_for_update(skip_locked=True)))
 
 
 def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True) -> Select[Run]:

@@ -6,11 +6,10 @@ from typing import Any
 from sqlalchemy import exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, progress
+from service.domain import corpora, progress, siblings
 from service.domain.access import Principal
 from service.domain.corpora import Text
 from service.domain.plan import Plan
-from service.domain.siblings import handing_out
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.store import clock
@@ -91,10 +90,12 @@ def add_trials(
     ids = session.scalars(
         select(Trial.id).where(Trial.sweep_id == sweep.id, Trial.number >= sweep.trials_made).order_by(Trial.number)
     ).all()
+    trunks = siblings.trunks(sweep.id, configurations, min(spec["total_steps"]["values"]))
     runs = [
         {
             "sweep_id": sweep.id,
             "trial_id": ids[index],
+            "trunk": f"{trunks[index]}-{replicate}",
             "replicate": replicate,
             "seed": (spec["seed"] + replicate) % 2**32,
             "shape": sweep.shape,
@@ -103,7 +104,7 @@ def add_trials(
             "total_steps": configurations[index].schedule["total_steps"],
             "created_at": now,
         }
-        for index, replicate in handing_out(configurations, spec["replicates"])
+        for index, replicate in siblings.handing_out(configurations, spec["replicates"])
     ]
     for start in range(0, len(runs), _CHUNK):
         session.execute(insert(Run), runs[start : start + _CHUNK])

@@ -65,10 +65,15 @@ class Harness:
             return workers.register(session, hello)
 
     def claim(
-        self, worker_id: int, lanes: int = 4, shape: str | None = None, seconds: float = LEASE_SECONDS
+        self,
+        worker_id: int,
+        lanes: int = 4,
+        shape: str | None = None,
+        seconds: float = LEASE_SECONDS,
+        siblings: int = 0,
     ) -> list[Lease]:
         """Claim what is there, asking samplers for what is not."""
-        request = Claim(worker_id=worker_id, lanes=lanes, shape=shape)
+        request = Claim(worker_id=worker_id, lanes=lanes, siblings=siblings, shape=shape)
         self.sampling.top_up(request)
         with self.store.write() as session:
             leases = queue.claim(session, request, seconds)
