@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, progress, siblings
+from service.domain import corpora, progress, results, siblings
 from service.domain.access import Principal
 from service.domain.corpora import Text
 from service.domain.plan import Plan
@@ -111,6 +111,16 @@ def add_trials(
     sweep.trials_made += len(configurations)
     sweep.asking = sweep.trials_made < sweep.trials_total
     session.flush()
+
+
+def exhaust(session: Session, sweep: Sweep) -> None:
+    """Content a sweep with the trials that it has: its space has no configuration left. It may end by that."""
+    detail = {"ordered": sweep.trials_total, "made": sweep.trials_made}
+    updates = session.scalar(select(func.sum(Run.total_steps)).where(Run.sweep_id == sweep.id)) or 0
+    sweep.trials_total, sweep.updates_total, sweep.asking = sweep.trials_made, updates, False
+    session.add(Event(at=clock.now(session), kind="sweep.exhausted", sweep_id=sweep.id, detail=detail))
+    session.flush()
+    results.settle_sweep(session, sweep)
 
 
 def find(session: Session, principal: Principal, sweep_id: int) -> Sweep:

@@ -31,6 +31,7 @@ SPACE: dict[str, Any] = {
     "schedule": ["noam", "linear", "wsd"],
     "warmup_steps": {"low": 2, "high": 10},
     "peak_lr": {"low": 1e-4, "high": 1e-1, "log": True},
+    "factor": {"low": 0.5, "high": 2.0},  # noam's; without it a sampler soon proposes one of its configurations again
 }
 RANDOM: dict[str, Any] = GRID | {"name": "random", "space": SPACE, "sampler": {"type": "random"}, "trials": 12}
 TPE: dict[str, Any] = RANDOM | {"name": "tpe", "sampler": {"type": "tpe", "seed": 3}}
