@@ -8,7 +8,7 @@ CONSTRAINED := -c constraints.txt
 # Compiled modules are kept: every process of the product imports the same large packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-parity parity demo test lint format bench docs clean
+.PHONY: help setup setup-dev setup-parity setup-bench parity demo test lint format bench docs clean
 
 help:
 	@echo "make setup   install Rampline with pinned dependencies into $(VENV)"
@@ -24,6 +24,8 @@ setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev
 
 setup-parity: $(VENV)/.installed-parity
+
+setup-bench: $(VENV)/.installed-bench
 
 parity: setup-parity
 	$(BIN)/python -m pytest tests/unit/schedules
@@ -53,6 +55,10 @@ $(VENV)/.installed-docs: $(VENV)/.installed-dev
 	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[docs]'
 	touch $@
 
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	$(PIP) install --quiet --no-compile $(CONSTRAINED) -e '.[postgres,test,lint,bench]'
+	touch $@
+
 demo: setup
 	$(BIN)/rampline demo examples/first-sweep.yaml
 
@@ -72,10 +78,12 @@ format: setup-dev
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: setup-dev
+bench: setup-bench
 	$(BIN)/python benchmarks/schedule_lrs.py
 	$(BIN)/python benchmarks/lanes_vs_alone.py
 	$(BIN)/python benchmarks/sharing.py
+	$(BIN)/python -m benchmarks.sweep_vs_peers
+	$(BIN)/python -m benchmarks.overhead
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info rampline-demo

@@ -17,7 +17,7 @@ import torch
 
 import schedules
 from service.domain.plan import plan as laid_out
-from service.domain.siblings import handing_out
+from service.domain.siblings import handing_out, trunks
 from service.wire.sweep import SweepSpec
 from worker.lanes.data import Corpus
 from worker.lanes.plan import Plan
@@ -69,39 +69,47 @@ def main(arguments: argparse.Namespace) -> int:
 
 def measured(name: str, lanes: int) -> dict[str, Any]:
     """Train a sweep on so many lanes."""
-    plans = queue_of(name)
+    queue = queue_of(name)
+    plans = [one for _, one in queue]
     asked = sum(one.total_steps for one in plans)
-    executed, reached = train(plans, lanes)
+    executed, reached = train(queue, lanes)
     assert reached == asked, "a run did not get all of its updates"
     bound = schedules.distinct_updates([one.schedule for one in plans])
     return {"sweep": name, "runs": len(plans), "lanes": lanes, "asked": asked, "executed": executed, "bound": bound}
 
 
-def queue_of(name: str) -> list[Plan]:
-    """The runs of a sweep in the order in which the service hands them out."""
-    grid = laid_out(SweepSpec.model_validate({**SWEEPS[name], "sampler": {"type": "grid"}})).grid
+def queue_of(name: str) -> list[tuple[str, Plan]]:
+    """The runs of a sweep in the order in which the service hands them out, each with its trunk."""
+    spec = SweepSpec.model_validate({**SWEEPS[name], "sampler": {"type": "grid"}})
+    grid = laid_out(spec).grid
+    trunk = trunks(1, grid, min(spec.total_steps.values))
     corpus = Corpus("\n".join(topics.values()).encode()[:100_000], context=SHAPE.context, val_windows=2)
-    return [Plan(schedule=schedules.build(grid[index].schedule), corpus=corpus) for index, _ in handing_out(grid, 1)]
+    return [
+        (trunk[index], Plan(schedule=schedules.build(grid[index].schedule), corpus=corpus))
+        for index, _ in handing_out(grid, 1)
+    ]
 
 
-def train(queue: list[Plan], capacity: int) -> tuple[int, int]:
+def train(queue: list[tuple[str, Plan]], capacity: int) -> tuple[int, int]:
     """Train all runs; the lane-updates that were executed, and the updates that the runs got."""
     lanes = SharedLanes[int](SHAPE, capacity)
     updates: dict[int, int] = {}
     executed = arrived = 0
     while arrived < len(queue) or lanes.keys:
-        while (room := min(lanes.room, len(queue) - arrived)) > 0:
-            for number in range(arrived, arrived + room):
-                past = lanes.admit(number, queue[number], eval_every=queue[number].total_steps)
-                updates[number] = sum(len(log.lr) for log in past.logs)
-            arrived += room
+        while lanes.room > 0 and arrived < len(queue):
+            trunk, _ = queue[arrived]
+            while arrived < len(queue) and queue[arrived][0] == trunk:  # as one worker is granted them
+                _, plan = queue[arrived]
+                past = lanes.admit(arrived, plan, eval_every=plan.total_steps)
+                updates[arrived] = sum(len(log.lr) for log in past.logs)
+                arrived += 1
         lanes.seat()
         stretch = min(STRETCH, lanes.remaining)
         executed += stretch * lanes.lanes
         for number, log in lanes.advance(stretch).items():
             updates[number] += len(log.lr)
             assert log.diverged_at is None
-            if updates[number] == queue[number].total_steps:
+            if updates[number] == queue[number][1].total_steps:
                 lanes.remove(number)
     return executed, sum(updates.values())
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import attempts, descriptions, quarantine, queue, sweeps
 from service.domain.space import SearchSpace
+from service.domain.tried import Tried
 from service.patience import Patience
 from service.store import clock
 from service.store.engine import Store
@@ -35,6 +36,7 @@ class Sampling:
     def __init__(self, store: Store, studies: Studies) -> None:
         self._store = store
         self._studies = studies
+        self._tried = Tried()
         self._patience = Patience()
 
     def top_up(self, request: Claim) -> None:
@@ -54,7 +56,8 @@ class Sampling:
                 if count <= 0 or sweep.state not in ("queued", "running"):
                     return
                 name, space, known = _study_name(session, sweep), _space(sweep), _next_number(session, sweep_id)
-            proposals = self._studies.propose(name, space, known=known, count=count)
+                tried = self._tried.of(session, sweep)
+            proposals = self._studies.propose(name, space, known=known, count=count, tried=tried)
             with self._store.write() as session:
                 query = select(Sweep).where(Sweep.id == sweep_id).with_for_update(key_share=True)
                 sweep = session.scalars(query).one()
@@ -62,6 +65,8 @@ class Sampling:
                 if still_open:
                     configurations = [space.configuration(point) for _, point in proposals]
                     sweeps.add_trials(session, sweep, configurations, [number for number, _ in proposals])
+                    if len(proposals) < count:
+                        sweeps.exhaust(session, sweep)
             if not still_open:  # cancelled meanwhile: nobody will train these
                 for number, _ in proposals:
                     self._studies.tell(name, number, Result(value=None, attributes={"outcome": "cancelled"}))

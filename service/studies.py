@@ -5,10 +5,11 @@ can be repeated: what was told stays told, and a trial that was asked for and th
 number. Callers hold the sweep's lock, so that numbers are given out one by one.
 """
 
+import itertools
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import cast
@@ -27,10 +28,13 @@ from optuna.trial import TrialState
 from sqlalchemy import create_engine, make_url, text
 
 from service.domain.space import SCHEDULE, Axis, Point, Scalar, SearchSpace
+from service.domain.tried import identity, untried
 
 POSTGRES_SCHEMA = "optuna"
 # A cached study holds its trials in memory; the least recently used one is read again when it is needed.
 MAX_CACHED = 64
+# So often in a row a sampler may propose what was tried, before a point is drawn in its place.
+MOST_REPEATED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,17 @@ class Result:
     value: float | None
     intermediate: Mapping[int, float] = field(default_factory=dict)
     attributes: Mapping[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Either:
+    """What is in one of two sets."""
+
+    one: Container[bytes]
+    other: Container[bytes]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.one or item in self.other
 
 
 class Studies:
@@ -54,21 +69,51 @@ class Studies:
         self._studies: OrderedDict[str, optuna.Study] = OrderedDict()
         self._lock = threading.Lock()
 
-    def propose(self, name: str, space: SearchSpace, *, known: int, count: int) -> list[tuple[int, Point]]:
-        """Ask for `count` trials, numbered from `known` on.
+    def propose(
+        self, name: str, space: SearchSpace, *, known: int, count: int, tried: Container[bytes] = frozenset()
+    ) -> list[tuple[int, Point]]:
+        """Ask for `count` trials of configurations not in `tried`, from number `known` on; fewer if none is left.
 
         A trial of such a number that is there already was asked for by a process that died before it could write the
-        row: it is taken up, not asked for again.
+        row: it is taken up, not asked for again. A proposal that was tried is told as failed, and another asked for;
+        after some of them in a row the next is drawn from what was not tried (see `docs/decisions/0011`).
         """
         study = self._study(name, space)
-        proposals = []
-        for number in range(known, known + count):
+        proposals: list[tuple[int, Point]] = []
+        new: set[bytes] = set()
+        repeated = 0
+        for number in itertools.count(known):
+            if len(proposals) == count:
+                break
             study.sampler = _sampler(study, space, number)
-            trial_id = self._trial_id(name, number)
-            trial = optuna.trial.Trial(study, trial_id) if trial_id is not None else study.ask()
+            trial = self._trial(study, name, number)
+            if trial is None:
+                continue
             assert trial.number == number, f"study {name} has trials that this service did not ask for"
-            proposals.append((number, _suggest(trial, space)))
+            point = _suggest(trial, space)
+            configuration = space.configuration(point)
+            found = identity(configuration.schedule, configuration.optimizer)
+            if found not in tried and found not in new:
+                proposals.append((number, point))
+                new.add(found)
+                repeated = 0
+                continue
+            self.tell(name, number, Result(value=None, attributes={"outcome": "repeated"}))
+            repeated += 1
+            if repeated >= MOST_REPEATED:
+                point_left = untried(space, _Either(tried, new), _seed(space, number))
+                if point_left is None:
+                    break
+                study.enqueue_trial(point_left)
         return proposals
+
+    def _trial(self, study: optuna.Study, name: str, number: int) -> optuna.Trial | None:
+        """The trial of this number, the next one if there is none yet; None if it has ended, as a repetition does."""
+        trial_id = self._trial_id(name, number)
+        state = self._storage.get_trial(trial_id).state if trial_id is not None else None
+        if trial_id is None or state == TrialState.WAITING:
+            return study.ask()
+        return None if state is not None and state.is_finished() else optuna.trial.Trial(study, trial_id)
 
     def tell(self, name: str, number: int, result: Result) -> None:
         """Tell the result of a trial that was asked for; a second time changes nothing."""
@@ -138,7 +183,7 @@ class Studies:
 def _sampler(study: optuna.Study, space: SearchSpace, number: int) -> BaseSampler:
     """The sampler for one trial. Its seed follows from the trial's number: a restart repeats no configuration."""
     sampler = space.spec.sampler
-    seed = int.from_bytes(sha256(f"{sampler.seed} {number}".encode()).digest()[:4])
+    seed = _seed(space, number)
     if sampler.type == "random":
         return RandomSampler(seed=seed)
     if isinstance(study.sampler, TPESampler):
@@ -147,6 +192,10 @@ def _sampler(study: optuna.Study, space: SearchSpace, number: int) -> BaseSample
         warnings.simplefilter("ignore", ExperimentalWarning)
         # group: families have axes of their own, so the space is conditional.
         return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+
+def _seed(space: SearchSpace, number: int) -> int:
+    return int.from_bytes(sha256(f"{space.spec.sampler.seed} {number}".encode()).digest()[:4])
 
 
 def _suggest(trial: optuna.Trial, space: SearchSpace) -> Point:

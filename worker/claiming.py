@@ -17,10 +17,12 @@ log = logging.getLogger(__name__)
 
 IDLE_POLL_SECONDS = 15.0
 BUSY_POLL_SECONDS = 2.0
+SIBLINGS_PER_LANE = 31
+MOST_SIBLINGS = 2048
 
 
 class Claimer:
-    """Claims as many runs as `want` asked for; while there are none, the claim waits at the server.
+    """Claims as many runs as `want` asked for, and siblings of those; while there are none, a claim waits.
 
     Nothing is claimed while `backlogged` says that too much waits for MLflow already.
     """
@@ -88,7 +90,15 @@ class Claimer:
             return
         wait = IDLE_POLL_SECONDS if shape is None else BUSY_POLL_SECONDS
         try:
-            granted = self._link.claim(Claim(worker_id=self._worker_id, lanes=lanes, shape=shape, wait_seconds=wait))
+            granted = self._link.claim(
+                Claim(
+                    worker_id=self._worker_id,
+                    lanes=lanes,
+                    siblings=min(SIBLINGS_PER_LANE * lanes, MOST_SIBLINGS),
+                    shape=shape,
+                    wait_seconds=wait,
+                )
+            )
             self._backoff.reset()
         except UnreachableError as error:
             if not self._stopped:

@@ -77,7 +77,7 @@ class Loop:
             arrived = self._claimer.take()
             for training in arrived:
                 self._admit(training)
-            room = self._lanes.room if self._lanes is not None else max(2, self._first_claim)
+            room = self._lanes.room if self._lanes is not None else self._first_claim
             if any(training.lease.alone for training in self._active.values()):
                 room = 0
             self._claimer.want(room, self._shape_key if self._active else None)

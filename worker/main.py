@@ -36,7 +36,7 @@ GRACE_SECONDS = 3.0
 # The parts of the time for draining after which flushing, writing states, a report under way and the last one are given
 # up.
 FLUSHED, WRITTEN, JOINED, REPORTED = 0.4, 0.6, 0.7, 0.85
-FIRST_CLAIM = 2  # before the number of lanes is known; one would not show whether runs share
+FIRST_CLAIM = 1  # before the number of lanes is known
 LANES = {"cpu": 4, "cuda": 32}
 
 

@@ -177,6 +177,7 @@ def _trials_and_runs() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("sweep_id", ID, nullable=False),
         sa.Column("trial_id", ID, nullable=False),
+        sa.Column("trunk", sa.String(length=40), nullable=False),
         sa.Column("replicate", sa.BigInteger(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("shape", sa.String(length=200), nullable=False),
@@ -218,6 +219,7 @@ def _trials_and_runs() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("trial_id", "replicate", name=op.f("uq_runs_trial_id_replicate")),
     )
+    op.create_index("ix_runs_queued_trunk", "runs", ["trunk", "id"], **where("state = 'queued'"))
     op.create_index("ix_runs_held", "runs", ["worker_id"], **where("state = 'running'"))
     op.create_index("ix_runs_leased", "runs", ["lease_expires_at"], **where("state = 'running'"))
     op.create_index(op.f("ix_runs_sweep_id_state"), "runs", ["sweep_id", "state"])

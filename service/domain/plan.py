@@ -76,7 +76,11 @@ def plan(spec: SweepSpec) -> Plan:
     findings += _of_curves(built, [sample.optimizer["betas"][1] for sample in grid or samples])
     problems.of_findings(findings)
     problems.stop_if_any()
-    trials = min(spec.trials or len(grid), len(grid)) if grid else spec.trials or 0
+    size = len(grid) or space.size()
+    trials = spec.trials or len(grid)
+    if size is not None and trials > size:
+        findings.append(_of_small_space(trials, size))
+        trials = size
     return Plan(space, trials, grid[:trials], findings, shape_of(spec))
 
 
@@ -219,6 +223,16 @@ def _of_duplicates(count: int) -> list[Finding]:
             suggestion="leave out values that change nothing",
         )
     ]
+
+
+def _of_small_space(trials: int, size: int) -> Finding:
+    return Finding(
+        code="fewer-configurations",
+        severity="warning",
+        field="trials",
+        message=f"the space has {size} configurations, fewer than the {trials} trials; each is trained once",
+        suggestion=f"give trials: {size}, use sampler grid, or make the space larger",
+    )
 
 
 def _of_unused(space: SearchSpace) -> list[Finding]:

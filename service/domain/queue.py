@@ -13,13 +13,18 @@ from sqlalchemy.orm import Session
 
 from service.domain import attempts, descriptions, quarantine, results, triage
 from service.store import clock
-from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, in_state
+from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
 from service.wire.views import QueuedSweep, QueueView
 
 
+MOST_WORKERS = 10_000
+
+
 def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]:
     """Take up to `request.lanes` runs that can share a batch: by priority, then by age of the sweep and the run.
+
+    Beyond them, siblings of what is taken or held (see `_siblings`).
 
     A run is claimable when it is queued, or when its lease has expired. On PostgreSQL the rows are locked and those
     that somebody else is taking are skipped; on SQLite the writing session already excludes everybody else. A run that
@@ -27,6 +32,7 @@ def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]
     """
     now = clock.now(session)
     runs = _take(session, request, now)
+    runs += _siblings(session, now, request, runs, lease_seconds)
     session.execute(delete(ValPoint).where(ValPoint.run_id.in_([run.id for run in runs if run.attempt])))
     for run in runs:
         run.state = "running"
@@ -135,6 +141,48 @@ def held_by(session: Session, worker_id: int) -> list[Held]:
     """The runs that a worker holds."""
     held = select(Run.id, Run.fence).where(in_state(Run.state, "running"), Run.worker_id == worker_id).order_by(Run.id)
     return [Held(run_id=run_id, fence=fence) for run_id, fence in session.execute(held)]
+
+
+def _siblings(
+    session: Session, now: datetime, request: Claim, granted: Sequence[Run], lease_seconds: float
+) -> list[Run]:
+    """Queued runs that share a beginning with those granted, or with what the worker holds.
+
+    No more than leave each worker that lives as many of the runs that are left as this one has: a beginning saved is
+    less than a worker idle. A worker that is alone gets all of them.
+    """
+    if not request.siblings or not granted or granted[0].losses >= SUSPECT:
+        return []
+    held = session.scalars(
+        select(Run.trunk).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
+    ).all()
+    trunks = {*held, *(run.trunk for run in granted)}
+    taken = [run.id for run in granted]
+    siblings = select(Run).where(in_state(Run.state, "queued"), Run.trunk.in_(trunks), Run.id.not_in(taken))
+    siblings = siblings.where(not_(quarantine.suspected()))
+    there = _count(session, siblings, request.siblings)
+    if not there:
+        return []
+    alive = select(Worker).where(Worker.left_at.is_(None), Worker.last_seen_at > now - timedelta(seconds=lease_seconds))
+    workers = max(1, _count(session, alive, MOST_WORKERS))
+    has = len(held) + len(granted)
+    left = sum(
+        _count(
+            session,
+            select(Run).where(in_state(Run.state, state), Run.shape == granted[0].shape),
+            workers * (has + there),
+        )
+        for state in ("queued", "running")
+    )
+    wanted = min(there, -(-left // workers) - has)
+    if wanted <= 0:
+        return []
+    return list(session.scalars(siblings.order_by(Run.id).limit(wanted).with_for_update(skip_locked=True)))
+
+
+def _count(session: Session, rows: Select[Any], most: int) -> int:
+    """How many rows there are, counted no further than `most`."""
+    return session.scalar(select(func.count()).select_from(rows.limit(most).subquery())) or 0
 
 
 def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True, suspects: bool = False) -> Select[Run]:

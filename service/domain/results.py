@@ -47,7 +47,7 @@ def settle(session: Session, runs: Sequence[Run]) -> None:
         settle_trial(trial, replicates[trial.id], sweeps[trial.sweep_id].spec["objective"]["mode"])
     session.flush()
     for sweep in sweeps.values():
-        _settle_sweep(session, sweep)
+        settle_sweep(session, sweep)
     session.flush()
 
 
@@ -77,7 +77,8 @@ def run_value(run: Run, mode: str) -> float | None:
     return run.value
 
 
-def _settle_sweep(session: Session, sweep: Sweep) -> None:
+def settle_sweep(session: Session, sweep: Sweep) -> None:
+    """End a sweep if all of its trials have ended and no more are to come."""
     if sweep.state in ENDED_SWEEP_STATES or sweep.trials_made < sweep.trials_total:
         return
     in_sweep = Trial.sweep_id == sweep.id

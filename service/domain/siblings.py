@@ -4,6 +4,7 @@ Siblings are runs of one seed whose rates begin alike; a worker trains their com
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 
@@ -30,6 +31,21 @@ def handing_out(configurations: Sequence[Configuration], replicates: int) -> lis
         return trunks[repr(configurations[index].optimizer), rates[index][0]], replicate, rates[index]
 
     return sorted(runs, key=place)
+
+
+def trunks(sweep_id: int, configurations: Sequence[Configuration], shortest: int) -> list[str]:
+    """The trunk of each configuration: equal where runs of one seed share a beginning that is worth a worker's while.
+
+    That is about a twentieth of the sweep's shortest runs, of `shortest` updates: runs that share less gain less than
+    they lose where one worker has them all and another is idle. (Those of different seeds share nothing.)
+    """
+    beginning = max(1, shortest // 20)
+    digests = []
+    for configuration in configurations:
+        schedule = schedules.build(configuration.schedule)
+        rates = schedule.rates_at(_UPDATES[np.minimum(beginning, schedule.total_steps) >= _UPDATES])
+        digests.append(sha256(f"{sweep_id} {configuration.optimizer!r} ".encode() + rates.tobytes()).hexdigest()[:32])
+    return digests
 
 
 def _rates(configuration: Configuration) -> list[float]:

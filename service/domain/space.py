@@ -5,7 +5,7 @@ space, `total_steps` is there when several horizons are trained, and then come t
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -51,6 +51,13 @@ class Axis:
     log: bool = False
     integer: bool = False
 
+    @property
+    def listed(self) -> Sequence[Scalar] | None:
+        """Every value that it has; None if they cannot be counted."""
+        if self.values is None and self.integer:
+            return range(int(self.low), int(self.high) + 1)
+        return self.values
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -79,28 +86,36 @@ class SearchSpace:
 
     def grid_size(self) -> int | None:
         """How many points the grid has, counted without making them; None if an axis is a range."""
+        return None if any(axis.values is None for axis in self._axes_in_use()) else self.size()
+
+    def size(self) -> int | None:
+        """How many points there are; None if an axis is a range of real numbers."""
         total = 0
         for entry in self.entries.values():
             size = 1
             for axis in self.axes_of(entry):
-                if axis.values is None:
+                if axis.listed is None:
                     return None
-                size *= len(axis.values)
+                size *= len(axis.listed)
             total += size
         return total
+
+    def _axes_in_use(self) -> Iterator[Axis]:
+        for entry in self.entries.values():
+            yield from self.axes_of(entry)
 
     def grid(self) -> Iterator[Point]:
         """Every combination of listed values, in a fixed order. There must be no range."""
         for entry in self.entries.values():
             axes = self.axes_of(entry)
             for values in itertools.product(*(cast("tuple[Scalar, ...]", axis.values) for axis in axes)):
-                yield _point(entry, axes, values)
+                yield point_of(entry, axes, values)
 
     def corners(self, entry: Entry) -> Iterator[Point]:
         """The points at the ends of every axis of one schedule: what is valid there is valid between."""
         axes = self.axes_of(entry)
         for values in itertools.product(*(_ends(axis) for axis in axes)):
-            yield _point(entry, axes, values)
+            yield point_of(entry, axes, values)
 
     def configuration(self, point: Point) -> Configuration:
         """What a trial at `point` trains; the schedule is not validated here."""
@@ -149,5 +164,6 @@ def _ends(axis: Axis) -> tuple[Scalar, ...]:
     return tuple(dict.fromkeys((min(numbers), max(numbers))))
 
 
-def _point(entry: Entry, axes: list[Axis], values: tuple[Scalar, ...]) -> Point:
+def point_of(entry: Entry, axes: Sequence[Axis], values: Sequence[Scalar]) -> Point:
+    """The point of one schedule with these values on its axes."""
     return {SCHEDULE: entry.label, **{axis.name: value for axis, value in zip(axes, values, strict=True)}}

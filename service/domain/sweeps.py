@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, progress
+from service.domain import corpora, progress, results, siblings
 from service.domain.access import Principal
 from service.domain.corpora import Text
 from service.domain.plan import Plan
-from service.domain.siblings import handing_out
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.store import clock
@@ -91,10 +90,12 @@ def add_trials(
     ids = session.scalars(
         select(Trial.id).where(Trial.sweep_id == sweep.id, Trial.number >= sweep.trials_made).order_by(Trial.number)
     ).all()
+    trunks = siblings.trunks(sweep.id, configurations, min(spec["total_steps"]["values"]))
     runs = [
         {
             "sweep_id": sweep.id,
             "trial_id": ids[index],
+            "trunk": f"{trunks[index]}-{replicate}",
             "replicate": replicate,
             "seed": (spec["seed"] + replicate) % 2**32,
             "shape": sweep.shape,
@@ -103,13 +104,23 @@ def add_trials(
             "total_steps": configurations[index].schedule["total_steps"],
             "created_at": now,
         }
-        for index, replicate in handing_out(configurations, spec["replicates"])
+        for index, replicate in siblings.handing_out(configurations, spec["replicates"])
     ]
     for start in range(0, len(runs), _CHUNK):
         session.execute(insert(Run), runs[start : start + _CHUNK])
     sweep.trials_made += len(configurations)
     sweep.asking = sweep.trials_made < sweep.trials_total
     session.flush()
+
+
+def exhaust(session: Session, sweep: Sweep) -> None:
+    """Content a sweep with the trials that it has: its space has no configuration left. It may end by that."""
+    detail = {"ordered": sweep.trials_total, "made": sweep.trials_made}
+    updates = session.scalar(select(func.sum(Run.total_steps)).where(Run.sweep_id == sweep.id)) or 0
+    sweep.trials_total, sweep.updates_total, sweep.asking = sweep.trials_made, updates, False
+    session.add(Event(at=clock.now(session), kind="sweep.exhausted", sweep_id=sweep.id, detail=detail))
+    session.flush()
+    results.settle_sweep(session, sweep)
 
 
 def find(session: Session, principal: Principal, sweep_id: int) -> Sweep:

@@ -237,9 +237,10 @@ class Run(Base):
     """One training of a trial with one seed; the table is the queue.
 
     A run is claimable when it is queued, or when it is running and its lease has expired. `fence` grows with every
-    claim; a write under another fence changes nothing. `to_track` says that it has ended and that it is not yet certain
-    that MLflow shows so. `losses`, `furthest` and `stride` are for the quarantine: workers lost in a row, the furthest
-    update that a lost attempt had reached, and the most updates between two reports.
+    claim; a write under another fence changes nothing. `trunk` is equal for runs of a sweep that share a beginning (see
+    `service.domain.siblings`). `to_track` says that it has ended and that it is not yet certain that MLflow shows so.
+    `losses`, `furthest` and `stride` are for the quarantine: workers lost in a row, the furthest update that a lost
+    attempt had reached, and the most updates between two reports.
     """
 
     __tablename__ = "runs"
@@ -257,6 +258,7 @@ class Run(Base):
             "id",
             where=f"state = 'queued' AND losses >= {SUSPECT}",
         ),
+        partial("ix_runs_queued_trunk", "trunk", "id", where="state = 'queued'"),
         partial("ix_runs_leased", "lease_expires_at", where="state = 'running'"),
         partial("ix_runs_held", "worker_id", where="state = 'running'"),
         partial("ix_runs_to_track", "ended_at", where="to_track"),
@@ -265,6 +267,7 @@ class Run(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"))
     trial_id: Mapped[int] = mapped_column(ForeignKey("trials.id"))
+    trunk: Mapped[str] = mapped_column(String(40))
     replicate: Mapped[int]
     seed: Mapped[int]
     shape: Mapped[str] = mapped_column(String(200))

@@ -37,10 +37,15 @@ class Welcome(Wire):
 
 
 class Claim(Wire):
-    """Ask for up to `lanes` runs; `shape` limits them to runs that fit the batch that is training."""
+    """Ask for up to `lanes` runs; `shape` limits them to runs that fit the batch that is training.
+
+    Up to `siblings` more are granted if they share a beginning with those, or with what the worker holds: they need no
+    lane of their own yet.
+    """
 
     worker_id: int
     lanes: int = Field(ge=1, le=4096)
+    siblings: int = Field(default=0, ge=0, le=4096)
     shape: str | None = None
     wait_seconds: float = Field(default=0, ge=0, le=30, description="how long to wait for work at the server")
 

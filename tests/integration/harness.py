@@ -31,6 +31,7 @@ SPACE: dict[str, Any] = {
     "schedule": ["noam", "linear", "wsd"],
     "warmup_steps": {"low": 2, "high": 10},
     "peak_lr": {"low": 1e-4, "high": 1e-1, "log": True},
+    "factor": {"low": 0.5, "high": 2.0},  # noam's; without it a sampler soon proposes one of its configurations again
 }
 RANDOM: dict[str, Any] = GRID | {"name": "random", "space": SPACE, "sampler": {"type": "random"}, "trials": 12}
 TPE: dict[str, Any] = RANDOM | {"name": "tpe", "sampler": {"type": "tpe", "seed": 3}}
@@ -65,10 +66,15 @@ class Harness:
             return workers.register(session, hello)
 
     def claim(
-        self, worker_id: int, lanes: int = 4, shape: str | None = None, seconds: float = LEASE_SECONDS
+        self,
+        worker_id: int,
+        lanes: int = 4,
+        shape: str | None = None,
+        seconds: float = LEASE_SECONDS,
+        siblings: int = 0,
     ) -> list[Lease]:
         """Claim what is there, asking samplers for what is not."""
-        request = Claim(worker_id=worker_id, lanes=lanes, shape=shape)
+        request = Claim(worker_id=worker_id, lanes=lanes, siblings=siblings, shape=shape)
         self.sampling.top_up(request)
         with self.store.write() as session:
             quarantine.judge(session, quarantine.suspects(session))

@@ -72,7 +72,7 @@ def _work(harness: Harness) -> None:
     """Everything that a service does between a submission and the end of a sweep."""
     grid, other = harness.submit(replicates=2), harness.submit(RANDOM)
     worker = harness.worker()
-    leases = harness.claim(worker, 4)
+    leases = harness.claim(worker, 4, siblings=8)
     with harness.store.write() as session:
         queue.release(session, worker, [Held(run_id=leases[0].run_id, fence=leases[0].fence)])
         queue.next_expiry(session)

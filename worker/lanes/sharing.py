@@ -18,9 +18,6 @@ from worker.lanes.plan import Plan, agreement
 from worker.lanes.shape import Shape
 from worker.lanes.state import State
 
-RUNS_PER_LANE = 32
-MOST_RUNS = 2048
-
 
 @dataclass(kw_only=True, eq=False)
 class _Group(Generic[Key]):
@@ -119,20 +116,11 @@ class SharedLanes(Generic[Key]):
 
     @property
     def room(self) -> int:
-        """Return how many more runs are worth having here now.
+        """Return how many lanes are free and no group waits for; not above 0 if there is none.
 
-        One for each free lane that no group waits for. While runs share, more may join them: then until, beside
-        the free lanes, as many groups as there are lanes wait for their first update, so that siblings are found. In an
-        empty batch at least two, since one run does not show whether others share with it. 32 runs to a lane at most.
+        Runs that share a lane with others come with those, beyond this number.
         """
-        lanes = self._batch.capacity
-        limit = min(RUNS_PER_LANE * lanes, MOST_RUNS) - len(self._plans)
-        if not self._plans:
-            return max(2, lanes)
-        if self.sharing:
-            unbegun = sum(group.update == 0 for group in self._waiting)
-            return min(limit, lanes - max(0, unbegun - self._batch.free))
-        return min(limit, lanes - len(self._seated) - len(self._waiting))
+        return self._batch.capacity - len(self._seated) - len(self._waiting)
 
     @property
     def remaining(self) -> int:

@@ -203,7 +203,7 @@ def test_every_executed_update_is_in_one_run_s_count() -> None:
     assert sum(counts.values()) + 2 == driver.executed == bound(trunk(16), trunk(9))
 
 
-def test_free_lanes_are_offered_and_while_runs_share_so_is_room_for_their_siblings() -> None:
+def test_lanes_are_offered_that_are_free_and_that_no_group_waits_for() -> None:
     lanes = SharedLanes[str](shape(), 4)
     assert lanes.room == 4
     for number in range(3):
@@ -212,14 +212,15 @@ def test_free_lanes_are_offered_and_while_runs_share_so_is_room_for_their_siblin
     lanes.seat()
     assert lanes.room == 1
     lanes.admit("sibling", plan(0), eval_every=EVERY)
-    assert (lanes.sharing, lanes.room) == (True, 4)
+    assert (lanes.sharing, lanes.room) == (True, 1)
     lanes.admit("fourth", plan(3), eval_every=EVERY)
     lanes.seat()
+    assert lanes.room == 0
     lanes.admit("fifth", plan(4), eval_every=EVERY)
-    assert lanes.room == 3
-    lanes.remove("sibling")
-    assert (lanes.sharing, lanes.room) == (False, -1)
-    assert SharedLanes[str](shape(), 1).room == 2
+    assert lanes.room == -1
+    lanes.remove("alone 1")
+    assert lanes.room == 0
+    assert SharedLanes[str](shape(), 1).room == 1
 
 
 def test_a_lane_is_handed_over_only_to_a_run_that_agrees() -> None:

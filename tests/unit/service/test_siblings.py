@@ -1,11 +1,12 @@
 """The order of runs in the queue: those that share a beginning stand together."""
 
+import dataclasses
 from itertools import pairwise
 from typing import Any
 
 import schedules
 from service.domain.plan import plan
-from service.domain.siblings import handing_out
+from service.domain.siblings import handing_out, trunks
 from service.domain.space import Configuration
 from service.wire.sweep import SweepSpec
 
@@ -53,3 +54,22 @@ def test_neighbours_share_what_a_trie_shares_when_trunks_have_several_horizons_a
     shared = sum(schedules.common_prefix(one, other) for one, other in pairwise(order))
     asked = sum(one.total_steps for one in order)
     assert asked - shared <= 1.1 * schedules.distinct_updates(order)
+
+
+def test_runs_that_share_a_twentieth_have_one_trunk() -> None:
+    configurations = grid(["linear", "cosine"], [10, 40, 80], [0.001, 0.004, 0.008], total_steps=400)
+    by_trunk: dict[str, set[tuple[int, float]]] = {}
+    for one, trunk in zip(configurations, trunks(1, configurations, 400), strict=True):
+        by_trunk.setdefault(trunk, set()).add((one.schedule["warmup_steps"], one.schedule["peak_lr"]))
+    slopes = [{round(peak / warmup, 9) for warmup, peak in members} for members in by_trunk.values()]
+    assert all(len(slope) == 1 for slope in slopes), "what begins alike has one slope"
+    assert {(40, 0.004), (80, 0.008)} in by_trunk.values(), "equal slopes"
+    after_ten = [members for members in by_trunk.values() if (10, 0.001) in members]
+    assert len(after_ten) == 2, "linear and cosine part at update 11, too early to be worth anything"
+
+
+def test_sweeps_and_optimizers_have_trunks_of_their_own() -> None:
+    configurations = grid(["linear"], [20], [0.001], total_steps=100)
+    other = [dataclasses.replace(one, optimizer=one.optimizer | {"weight_decay": 0.1}) for one in configurations]
+    found = [*trunks(1, configurations, 100), *trunks(2, configurations, 100), *trunks(1, other, 100)]
+    assert len(set(found)) == 3
