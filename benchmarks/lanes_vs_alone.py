@@ -1,11 +1,21 @@
-"""Lanes against training alone, on the CPU: updates per second of all runs together.
+"""Lanes against training alone: updates of all runs per second, for sizes of model and numbers of lanes.
 
-    python benchmarks/lanes_vs_alone.py
+    python benchmarks/lanes_vs_alone.py                                    # everything; about ten minutes on two cores
+    python benchmarks/lanes_vs_alone.py --d-model 64 --layers 2 --lanes 8 16 --seconds 2 --json lanes.json
 
-Lanes train in one single-threaded process, and in two of them. The alternatives train one run after another with
-`torch.nn` and `torch.optim` in a plain loop: on one thread, on two threads, and in two single-threaded processes.
-All take turns, several times over; a figure is the median of its turns. Ratios are to the best alternative. On a
-machine that others use too, the processor time of an update says more than the updates per second.
+The alternatives train one run after another, as anybody would with `torch.nn` and `torch.optim`:
+  plain loop     eager mode;
+  compiled loop  `torch.compile` (on a GPU with CUDA graphs) and torch's fused Adam; its compile time is not counted;
+each in one process and in several that share the device. On a CPU these are two single-threaded processes, which is
+also how `rampline up` trains lanes on two cores: compare "lanes 2 x 1 thread" with "plain loop 2 x 1 thread". On a GPU
+start NVIDIA's MPS first, if you have it: the first lines of the output say whether it runs.
+
+All take turns, several times over; a figure is the median of its turns.
+  ratio  to the best alternative: above 1, lanes are faster;
+  peak   the share of the device's matrix-product peak, measured just before, that the model's products achieve;
+  CPU    milliseconds of processor time for an update of one run: on a machine that others use too, this and its ratio
+         say more than the updates per second.
+Numbers of lanes whose single update would take longer than four turns are left out.
 """
 
 import argparse
@@ -22,6 +32,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pydoc_data.topics import topics
+from typing import Any
 
 import torch
 
@@ -29,35 +40,50 @@ import schedules
 from worker.lanes.alone import Alone
 from worker.lanes.batch import LaneBatch
 from worker.lanes.data import Corpus
+from worker.lanes.linear import product
 from worker.lanes.memory import keep_freed_memory
 from worker.lanes.plan import Plan
 from worker.lanes.shape import Shape
 
-LAYERS = 2
-SIZES = {32: (32, 8), 64: (64, 8), 128: (64, 16)}  # d_model: context, batch
+SIZES = {32: (32, 8), 64: (64, 8), 128: (64, 16), 256: (64, 16)}  # d_model: context, batch
+SHARERS = {"cpu": (2,), "cuda": (2, 4, 8)}  # processes that share the device
+PEAK_SIDES = {"cpu": (256, 512, 1024), "cuda": (2048, 4096, 8192)}
 ENDLESS = 10_000_000
+STRETCH_SECONDS = 0.1
+MOST_TURNS = 4  # that a single update may take
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A way to train: this many processes of so many threads, with so many lanes in each (0: the plain loop)."""
+    """A way to train: this many processes of so many threads, with so many lanes in each (0: one run alone)."""
 
     processes: int
     threads: int
-    lanes: int
+    lanes: int = 0
+    compiled: bool = False
 
     def __str__(self) -> str:
         each = f"{self.processes} x {self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"lanes K={self.lanes:<3} {each}" if self.lanes else f"plain loop  {each}"
+        alone = "compiled loop" if self.compiled else "plain loop"
+        return f"lanes K={self.lanes:<7} {each}" if self.lanes else f"{alone:15} {each}"
 
 
 @dataclass(frozen=True)
 class Turn:
-    """An order to a trainer: train with so many lanes (0: the plain loop) for so long."""
+    """An order to a trainer: train a shape on a device as a contender does, for so long."""
 
-    d_model: int
-    threads: int
-    lanes: int
+    shape: Shape
+    contender: Contender
+    device: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PeakOrder:
+    """An order to a trainer: measure the device's products."""
+
+    device: str
+    precision: str
     seconds: float
 
 
@@ -78,12 +104,11 @@ class Trainer:
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
 
-    def start(self, turn: Turn) -> None:
-        self._pipe.send(turn)
+    def start(self, order: Turn | PeakOrder) -> None:
+        self._pipe.send(order)
 
-    def finish(self) -> Pace:
-        pace: Pace = self._pipe.recv()
-        return pace
+    def finish(self) -> Any:
+        return self._pipe.recv()
 
     def close(self) -> None:
         self._pipe.send(None)
@@ -92,84 +117,158 @@ class Trainer:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    contenders = [
-        *(Contender(1, 1, lanes) for lanes in arguments.lanes),
-        *(Contender(2, 1, lanes) for lanes in arguments.lanes),
-        Contender(1, 1, 0),
-        Contender(1, 2, 0),
-        Contender(2, 1, 0),
-    ]
-    machine = _machine()
-    print(json.dumps(machine, indent=2))
+    device = arguments.device
+    sharers = SHARERS[device]
+    machine = _machine(device)
+    print(json.dumps(machine, indent=2), flush=True)
     results = []
-    with _trainers(2) as trainers:
-        for d_model in arguments.sizes:
-            paces: dict[Contender, list[Pace]] = {contender: [] for contender in contenders}
-            for _ in range(arguments.repetitions):
-                for contender in contenders:
-                    paces[contender].append(_measure(trainers, contender, d_model, arguments.seconds))
-            results.append(_report(d_model, paces))
+    with _trainers(max(sharers)) as trainers:
+        # on a CPU each process has a core of its own; a GPU is one device however many share it
+        measuring = trainers if device == "cpu" else trainers[:1]
+        peak = sum(_all(measuring, PeakOrder(device, arguments.precision, arguments.seconds)))
+        print(f"matrix-product peak in {arguments.precision}: {peak / 1e9:,.0f} GFLOP/s", flush=True)
+        for d_model in arguments.d_model:
+            for layers in arguments.layers:
+                shape = _shape(d_model, layers, arguments.precision)
+                paces = _tournament(trainers, shape, _contenders(arguments), arguments)
+                _print(shape, paces, peak)
+                turns = [{**asdict(contender), **asdict(pace)} for contender in paces for pace in paces[contender]]
+                results.append({"shape": asdict(shape), "turns": turns})
     if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": machine, "results": results}, indent=2) + "\n")
+        report = {"machine": machine, "peak_flops_per_second": peak, "results": results}
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
     return 0
 
 
-def _measure(trainers: list[Trainer], contender: Contender, d_model: int, seconds: float) -> Pace:
-    turn = Turn(d_model, contender.threads, contender.lanes, seconds)
-    busy = trainers[: contender.processes]
-    for trainer in busy:
-        trainer.start(turn)
-    paces = [trainer.finish() for trainer in busy]
-    return Pace(sum(pace.updates_per_second for pace in paces), statistics.mean(pace.cpu_ms for pace in paces))
+def _contenders(arguments: argparse.Namespace) -> list[Contender]:
+    loops = (False, True) if arguments.compile else (False,)
+    sharers = SHARERS[arguments.device]
+    cpu = arguments.device == "cpu"
+    return [
+        *(Contender(1, 1, lanes) for lanes in arguments.lanes),
+        *(Contender(2, 1, lanes) for lanes in arguments.lanes if cpu),
+        *(Contender(1, 1, compiled=compiled) for compiled in loops),
+        *(Contender(1, 2, compiled=compiled) for compiled in loops if cpu),
+        *(Contender(processes, 1, compiled=compiled) for processes in sharers for compiled in loops),
+    ]
 
 
-def _report(d_model: int, paces: dict[Contender, list[Pace]]) -> dict[str, object]:
+def _tournament(
+    trainers: list[Trainer], shape: Shape, contenders: list[Contender], arguments: argparse.Namespace
+) -> dict[Contender, list[Pace]]:
+    paces: dict[Contender, list[Pace]] = {}
+    for turn in range(arguments.repetitions):
+        for contender in contenders:
+            fewer = [c for c in paces if c.lanes and c.processes == contender.processes]
+            if turn == 0 and contender.lanes and fewer:
+                last = fewer[-1]
+                pace = paces[last][0].updates_per_second / last.processes
+                if contender.lanes / pace > MOST_TURNS * arguments.seconds:
+                    continue
+            if turn == 0 or contender in paces:
+                label = f"d_model {shape.d_model}, {shape.n_layers} layers: turn {turn + 1} of {arguments.repetitions}"
+                _progress(f"{label}, {contender}")
+                order = Turn(shape, contender, arguments.device, arguments.seconds)
+                shares = _all(trainers[: contender.processes], order)
+                rate = sum(share.updates_per_second for share in shares)
+                paces.setdefault(contender, []).append(Pace(rate, statistics.mean(share.cpu_ms for share in shares)))
+    _progress("")
+    return paces
+
+
+def _all(trainers: list[Trainer], order: Turn | PeakOrder) -> list[Any]:
+    for trainer in trainers:
+        trainer.start(order)
+    return [trainer.finish() for trainer in trainers]
+
+
+def _print(shape: Shape, paces: dict[Contender, list[Pace]], peak: float) -> None:
     rates = {contender: [pace.updates_per_second for pace in turns] for contender, turns in paces.items()}
     medians = {contender: statistics.median(values) for contender, values in rates.items()}
     cpu_ms = {contender: statistics.median(pace.cpu_ms for pace in turns) for contender, turns in paces.items()}
     best = max(rate for contender, rate in medians.items() if not contender.lanes)
     least = min(cost for contender, cost in cpu_ms.items() if not contender.lanes)
-    shape = _shape(d_model)
     print(
-        f"\nd_model {d_model}, {LAYERS} layers, batch {shape.batch_size} x {shape.context} bytes, "
-        f"{shape.n_parameters:,} parameters\n"
-        f"{'':28} updates/s   range of turns   ratio   CPU ms/update   ratio"
+        f"\nd_model {shape.d_model}, {shape.n_layers} layers, batch {shape.batch_size} x {shape.context} bytes, "
+        f"{shape.n_parameters:,} parameters, {shape.precision}\n"
+        f"{'':31} updates/s   range of turns   ratio   peak   CPU ms   ratio"
     )
     for contender, median in medians.items():
         span = f"{min(rates[contender]):.1f} - {max(rates[contender]):.1f}"
+        share = median * product_flops(shape) / peak
         cost = cpu_ms[contender]
-        print(f"{contender!s:28} {median:9.1f}  {span:>15} {median / best:7.2f} {cost:15.2f} {least / cost:7.2f}")
-    return {
-        "shape": asdict(shape),
-        "turns": [{**asdict(contender), **asdict(pace)} for contender, turns in paces.items() for pace in turns],
-    }
+        row = f"{median:9.1f}  {span:>15} {median / best:7.2f} {share:6.0%} {cost:8.2f} {least / cost:7.2f}"
+        print(f"{contender!s:31} {row}", flush=True)
+
+
+def product_flops(shape: Shape) -> float:
+    """Operations of one update's products in floating point: backward twice forward, and attention half a square."""
+    d, tokens = shape.d_model, shape.tokens_per_update
+    maps = shape.n_layers * (4 * d * d + 2 * d * shape.width_ff) + shape.vocab_size * d
+    attention = shape.n_layers * shape.context * d
+    return 3.0 * 2 * tokens * (maps + attention)
 
 
 def _serve(pipe: Connection) -> None:
     keep_freed_memory()
-    trained: dict[tuple[int, int], LaneBatch[int] | Alone] = {}
-    while (turn := pipe.recv()) is not None:
-        torch.set_num_threads(turn.threads)
-        runs = trained.get((turn.d_model, turn.lanes))
-        if runs is None:
-            runs = trained[turn.d_model, turn.lanes] = _runs(turn.d_model, turn.lanes)
-            runs.advance(2)
-        pipe.send(_train(runs, max(1, turn.lanes), turn.seconds))
+    trained: dict[Contender, LaneBatch[int] | Alone] = {}
+    of: Shape | None = None
+    while (order := pipe.recv()) is not None:
+        if isinstance(order, PeakOrder):
+            pipe.send(_peak(order))
+            continue
+        if of != order.shape:
+            trained, of = {}, order.shape
+        torch.set_num_threads(order.contender.threads)
+        if order.contender not in trained:
+            trained[order.contender] = _runs(order)
+            trained[order.contender].advance(2)
+        pipe.send(_train(trained[order.contender], max(1, order.contender.lanes), order.seconds))
 
 
 def _train(runs: LaneBatch[int] | Alone, lanes: int, seconds: float) -> Pace:
+    """Train in stretches, since a device is waited for after each."""
     started, cpu_started = time.perf_counter(), time.process_time()
-    updates = 0
+    updates, stretch = 0, 1
     while (elapsed := time.perf_counter() - started) < seconds:
-        runs.advance(2)
-        updates += 2
+        if updates:
+            stretch = max(1, min(100, round(STRETCH_SECONDS * updates / elapsed)))
+        runs.advance(stretch)
+        updates += stretch
     cpu = time.process_time() - cpu_started
     return Pace(updates * lanes / elapsed, 1e3 * cpu / (updates * lanes))
 
 
-def _runs(d_model: int, lanes: int) -> LaneBatch[int] | Alone:
-    shape = _shape(d_model)
-    corpus = Corpus("\n".join(topics.values()).encode(), context=shape.context)
+def _peak(order: PeakOrder) -> float:
+    """The fastest product of square matrices, in floating-point operations per second."""
+    torch.set_num_threads(1)
+    dtype = torch.bfloat16 if order.precision == "bf16" else torch.float32
+    best = 0.0
+    for side in PEAK_SIDES[order.device]:
+        a, b = (torch.randn(side, side, device=order.device, dtype=dtype) for _ in range(2))
+        for multiply in (torch.mm, _lanes_product) if order.device == "cpu" else (torch.mm,):
+            multiply(a, b)
+            deadline = time.perf_counter() + order.seconds / 4
+            while time.perf_counter() < deadline:
+                _wait(order.device)
+                started = time.perf_counter()
+                multiply(a, b)
+                _wait(order.device)
+                best = max(best, 2 * side**3 / (time.perf_counter() - started))
+    return best
+
+
+def _lanes_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return product(a[None], b.mT[None])[0]
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _runs(order: Turn) -> LaneBatch[int] | Alone:
+    corpus = Corpus("\n".join(topics.values()).encode(), context=order.shape.context)
     plans = [
         Plan(
             schedule=schedules.build({"type": "constant", "total_steps": ENDLESS, "peak_lr": 1e-3 / (1 + lane)}),
@@ -177,19 +276,26 @@ def _runs(d_model: int, lanes: int) -> LaneBatch[int] | Alone:
             seed=lane,
             grad_clip=1.0,
         )
-        for lane in range(max(1, lanes))
+        for lane in range(max(1, order.contender.lanes))
     ]
-    if not lanes:
-        return Alone(shape, plans[0])
-    batch = LaneBatch[int](shape, lanes)
+    if not order.contender.lanes:
+        alone = Alone(order.shape, plans[0], order.device)
+        if order.contender.compiled:
+            mode = "reduce-overhead" if order.device == "cuda" else "default"
+            alone.loss = torch.compile(alone.loss, mode=mode)
+            for group in alone.optimizer.param_groups:
+                group.update(fused=True, foreach=False)
+        return alone
+    batch = LaneBatch[int](order.shape, order.contender.lanes, order.device)
     for lane, plan in enumerate(plans):
         batch.admit(lane, plan)
     return batch
 
 
-def _shape(d_model: int) -> Shape:
+def _shape(d_model: int, layers: int, precision: str) -> Shape:
     context, batch_size = SIZES[d_model]
-    return Shape(d_model=d_model, n_layers=LAYERS, n_heads=4, context=context, batch_size=batch_size)
+    fields: dict[str, Any] = {"precision": precision}
+    return Shape(d_model=d_model, n_layers=layers, n_heads=4, context=context, batch_size=batch_size, **fields)
 
 
 @contextmanager
@@ -202,10 +308,19 @@ def _trainers(count: int) -> Iterator[list[Trainer]]:
             trainer.close()
 
 
-def _machine() -> dict[str, object]:
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+    elif text:
+        sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _machine(device: str) -> dict[str, object]:
     cpu = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")]
-    return {
+    lines = cpu.read_text().splitlines() if cpu.is_file() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    machine: dict[str, object] = {
         "processor": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -214,16 +329,31 @@ def _machine() -> dict[str, object]:
         "torch": torch.__version__,
         "load_before": [round(load, 2) for load in os.getloadavg()],
     }
+    if device == "cuda":
+        pipes = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))
+        machine |= {
+            "gpu": torch.cuda.get_device_name(),
+            "cuda": torch.version.cuda,
+            "mps": (pipes / "control").exists(),
+        }
+    return machine
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", choices=sorted(SIZES), default=sorted(SIZES), help="d_model")
-    parser.add_argument("--lanes", type=int, nargs="+", default=[1, 2, 4, 8, 16], help="numbers of lanes K")
-    parser.add_argument("--repetitions", type=int, default=5, help="turns of each contender")
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
-    parser.add_argument("--json", type=Path, help="also write every turn to this file")
-    return parser.parse_args()
+    sizes = sorted(SIZES)
+    parser.add_argument("--d-model", type=int, nargs="+", choices=sizes, default=sizes, help="widths of the model")
+    parser.add_argument("--layers", type=int, nargs="+", default=[2, 4], help="numbers of layers")
+    parser.add_argument("--lanes", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64], help="numbers of lanes K")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="precision of products")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--repetitions", type=int, default=3, help="turns of each contender")
+    parser.add_argument("--seconds", type=float, default=0.7, help="length of a turn")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave the compiled loops out")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every turn to this file")
+    arguments = parser.parse_args()
+    arguments.lanes = sorted(set(arguments.lanes))
+    return arguments
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 Tensor names: U updates, B batch, S = context + 1 bytes of a window.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from schedules.torch_scheduler import scheduler
 from worker.lanes.dropout import Dropout, update_seeds
@@ -16,11 +18,13 @@ from worker.lanes.shape import Shape
 
 
 class Alone:
-    """One run on the CPU, as anybody would write it in PyTorch."""
+    """One run, as anybody would write it in PyTorch. ``loss`` is the model's, and may be replaced by a compiled one."""
 
-    def __init__(self, shape: Shape, plan: Plan) -> None:
+    def __init__(self, shape: Shape, plan: Plan, device: torch.device | str = "cpu") -> None:
         self.plan = plan
-        self.model = Transformer(shape, plan.seed)
+        self.device = torch.device(device)
+        self.model = Transformer(shape, plan.seed).to(self.device)
+        self.loss: Callable[[Tensor, Drop], Tensor] = self.model.loss
         self.optimizer = optimizer_of(self.model, plan)
         self.rates = scheduler(self.optimizer, plan.schedule)
         self.update = 0
@@ -30,26 +34,27 @@ class Alone:
         plan, first = self.plan, self.update + 1
         assert first + updates - 1 <= plan.total_steps
         windows_UBS = plan.corpus.batches(plan.data_seed, first, updates, self.model.shape.batch_size)
-        lr, train_loss, grad_norm = np.empty(updates), np.empty(updates, np.float32), np.empty(updates, np.float32)
-        for u, windows_BS in enumerate(torch.from_numpy(windows_UBS)):
+        lr, train_loss, grad_norm = np.empty(updates), [], []
+        for u, windows_BS in enumerate(torch.from_numpy(windows_UBS).to(self.device)):
             self.optimizer.zero_grad()
-            loss = self.model.loss(windows_BS.long(), self._drop(first + u))
+            loss = self.loss(windows_BS.long(), self._drop(first + u))
             torch.autograd.backward(loss)
             limit = float("inf") if plan.grad_clip is None else plan.grad_clip
-            grad_norm[u] = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-            train_loss[u] = loss.item()
+            grad_norm.append(nn.utils.clip_grad_norm_(self.model.parameters(), limit))
+            train_loss.append(loss.detach().clone())
             lr[u] = self.optimizer.param_groups[0]["lr"]
             self.optimizer.step()
             self.rates.step()
         self.update += updates
-        return StepLog(first_update=first, lr=lr, train_loss=train_loss, grad_norm=grad_norm)
+        losses_U, norms_U = (torch.stack(values).cpu().numpy() for values in (train_loss, grad_norm))
+        return StepLog(first_update=first, lr=lr, train_loss=losses_U, grad_norm=norms_U)
 
     def _drop(self, update: int) -> Drop:
         """Return what drops out in an update: that of a single lane."""
         if not self.plan.dropout:
             return keep
-        seed_1 = torch.from_numpy(update_seeds(self.plan.seed, update, 1))
-        dropout = Dropout(seed_1, torch.tensor([self.plan.dropout]))
+        seed_1 = torch.from_numpy(update_seeds(self.plan.seed, update, 1)).to(self.device)
+        dropout = Dropout(seed_1, torch.tensor([self.plan.dropout], device=self.device))
         return lambda x_BTD, site: dropout(x_BTD[None], site)[0]
 
 
