@@ -14,7 +14,14 @@ from service.api.dependencies import Parts
 from service.api.limits import BodyLimit
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
-from service.errors import ForbiddenError, InvalidError, UnauthorizedError
+from service.errors import (
+    BadRequestError,
+    ForbiddenError,
+    InvalidError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from service.mirror import Mirror
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
@@ -23,6 +30,8 @@ from service.store.engine import Store
 from service.studies import Studies
 from service.wire.problem import Problem
 
+# What any guarded call may be answered with, whatever it does.
+ANYWHERE = (BadRequestError, UnauthorizedError, ForbiddenError, TooLargeError, InvalidError, UnavailableError)
 # Claims wait at the server, each in a thread of its own.
 THREADS = 256
 
@@ -55,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     app.state.parts = parts
-    guarded = APIRouter(prefix="/api/v1", responses=errors.responses(UnauthorizedError, ForbiddenError, InvalidError))
+    guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
     for noun in (sweeps, schedules, corpora, workers, leases):
         guarded.include_router(noun.router)
     app.include_router(guarded)
