@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 import schedules
+from rampline import reading
+from rampline.reading import UnreadableError
 from service.api.validation import field_problems
 from service.domain.plan import plan
 from service.errors import InvalidError
 from service.wire.sweep import SweepSpec
-
-
-class UnreadableError(Exception):
-    """A file that holds no sweep and no schedule; the message says what it should hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +34,7 @@ def read_mapping(text: str, name: str) -> dict[str, Any] | list[Any]:
     Raises:
         UnreadableError: it is neither, or holds a bare value.
     """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UnreadableError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+    content = reading.load(text, name)
     if not isinstance(content, dict | list):
         raise UnreadableError(
             f"{name} holds neither a sweep nor a schedule; see examples/first-sweep.yaml for a sweep, "

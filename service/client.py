@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
@@ -129,6 +129,12 @@ class Client:
         """The texts that sweeps may train on."""
         return TypeAdapter(list[CorpusView]).validate_json(self._send("GET", "/corpora").content)
 
+    def upload_corpus(self, name: str, text: bytes | BinaryIO) -> CorpusView:
+        """Upload a text in UTF-8; sweeps of your team then name it `upload:NAME`. Repeating it changes nothing."""
+        headers = {"Content-Type": "text/plain"}
+        answered = self._send("POST", "/corpora", params={"name": name}, content=text, headers=headers)
+        return CorpusView.model_validate_json(answered.content)
+
     def workers(self) -> list[WorkerView]:
         """Workers of the last hour."""
         return TypeAdapter(list[WorkerView]).validate_json(self._send("GET", "/workers").content)
@@ -181,9 +187,8 @@ class Client:
         raise ApiError(problem)
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {**options.pop("headers", {})}
-        if options.get("content") is not None:
-            headers["Content-Type"] = "application/json"
+        headers = {"Content-Type": "application/json"} if options.get("content") is not None else {}
+        headers |= options.pop("headers", {})
         try:
             return self._http.request(method, path, headers=headers, **options)
         except httpx.TransportError as error:

@@ -75,6 +75,14 @@ class TooLargeError(ServiceError):
     title = "The request is too large"
 
 
+class UnsupportedMediaError(ServiceError):
+    """The body has a form that is not taken."""
+
+    status = 415
+    code = "unsupported_media"
+    title = "The body has a form that is not taken"
+
+
 class InvalidError(ServiceError):
     """A well-formed request that means nothing that can be done; `fields` lists every offending field."""
 

@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={"/api/v1/corpora": settings.upload_bytes})
     errors.install(app)
     _describe_problems(app)
     return app

@@ -24,6 +24,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
         errors.NotFoundError,
         errors.MethodNotAllowedError,
         errors.TooLargeError,
+        errors.UnsupportedMediaError,
     )
 }
 
@@ -79,6 +80,7 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
 
 def _of_http(where: str, path: str, error: HTTPException) -> ServiceError:
     details = {
+        400: "the body cannot be read; send JSON in UTF-8, nested a few levels deep",
         404: f"there is no {path}; see /docs for what there is",
         405: f"{where} is not possible; see /docs for what is",
     }

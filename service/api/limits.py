@@ -1,5 +1,7 @@
 """What the service accepts of a stranger: bodies up to a size, whatever their headers claim."""
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -7,23 +9,28 @@ from service.api.errors import render
 from service.errors import TooLargeError
 
 MAX_BODY = 2_000_000
-_REFUSAL = f"the body has more than {MAX_BODY} bytes; split the request"
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body above `MAX_BODY` bytes, without reading the rest of it."""
+    """ASGI middleware that answers 413 to a body above `MAX_BODY` bytes, without reading the rest of it.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `larger` gives other limits by path.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
         self._app = app
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, counting its bytes."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._larger.get(scope["path"], MAX_BODY)
+        refusal = f"the body has more than {limit} bytes; send less at once"
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and int(announced) > MAX_BODY:
-            await render(TooLargeError(_REFUSAL))(scope, receive, send)
+        if announced.isdigit() and int(announced) > limit:
+            await render(TooLargeError(refusal))(scope, receive, send)
             return
         size = 0
 
@@ -31,9 +38,9 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > MAX_BODY:
+            if size > limit:
                 # While it reads a body, FastAPI lets this kind of exception alone pass as it is.
-                raise HTTPException(TooLargeError.status, _REFUSAL)
+                raise HTTPException(TooLargeError.status, refusal)
             return message
 
         await self._app(scope, counted, send)
