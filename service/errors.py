@@ -59,6 +59,22 @@ class MethodNotAllowedError(ServiceError):
     title = "Method not allowed"
 
 
+class SlowError(ServiceError):
+    """The request did not arrive in time."""
+
+    status = 408
+    code = "too_slow"
+    title = "The request did not arrive in time"
+
+
+class HeadTooLargeError(ServiceError):
+    """The request's headers are larger than the service accepts."""
+
+    status = 431
+    code = "head_too_large"
+    title = "The headers are too large"
+
+
 class ConflictError(ServiceError):
     """The request contradicts what is stored."""
 

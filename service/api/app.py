@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from service.api import corpora, errors, health, leases, schedules, sweeps, workers
 from service.api.dependencies import Parts
+from service.api.headers import SecurityHeaders
 from service.api.limits import BodyLimit
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
     app.add_middleware(BodyLimit, larger={"/api/v1/corpora": settings.upload_bytes})
+    app.add_middleware(SecurityHeaders)
     errors.install(app)
     _describe_problems(app)
     return app

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -101,7 +102,7 @@ def test_a_name_is_plain(serving: Serving, name: str) -> None:
 
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_uploads_have_a_largest_size_and_teams_a_largest_sum(database: Database, tmp_path: Path) -> None:
-    limits = {"upload_bytes": 5000, "team_bytes": 12_000}
+    limits: dict[str, Any] = {"upload_bytes": 5000, "team_bytes": 12_000}
     with running(database.url, database.optuna_url, tmp_path, **limits) as serving:
         sent = []
 
