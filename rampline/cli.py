@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 
 import schedules
-from rampline import corpora, demo, display, looking, reading
+from rampline import corpora, demo, display, keeping, looking, reading
 from rampline.connection import Connection, NotConnectedError, default_data_dir
 from rampline.product import Product, ProductError, find_devices
 from service.client import ApiError, Client, ServiceUnreachableError
-from service.errors import StartupError
+from service.errors import ServiceError
 from service.wire.base import Wire
 from service.wire.views import Finding
 
@@ -33,14 +33,16 @@ app.add_typer(database, name="db")
 schedule_app = typer.Typer(no_args_is_help=True, help="Look at schedules; needs no service.")
 app.add_typer(schedule_app, name="schedule")
 app.add_typer(corpora.app, name="corpora")
+app.command()(keeping.backup)
+app.command()(keeping.restore)
 console = Console()
 
 EXPECTED = (
     ApiError,
     NotConnectedError,
     ProductError,
+    ServiceError,
     ServiceUnreachableError,
-    StartupError,
     reading.UnreadableError,
     schedules.ScheduleError,
 )
