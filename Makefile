@@ -8,7 +8,7 @@ CONSTRAINED := -c constraints.txt
 # Compiled modules are kept: every process of the product imports the same large packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-parity setup-bench parity demo test lint format bench docs clean
+.PHONY: help setup setup-dev setup-parity setup-bench parity demo test lint audit format bench docs clean
 
 help:
 	@echo "make setup   install Rampline with pinned dependencies into $(VENV)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make parity  test the schedules against the libraries that they reproduce (installs transformers, optax, ...)"
 	@echo "make lint    check style, types and import directions"
+	@echo "make audit   look the pinned dependencies up among the known vulnerabilities (part of lint)"
 	@echo "make bench   run the benchmarks"
 	@echo "make docs    build the documentation into site/"
 
@@ -70,6 +71,11 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python deploy/audit.py
+
+# Needs the advisory service; where that cannot be reached it says so and passes.
+audit: setup-dev
+	$(BIN)/python deploy/audit.py
 
 format: setup-dev
 	$(BIN)/ruff format .

@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 
 import schedules
-from rampline import demo, display, looking
+from rampline import corpora, demo, display, keeping, looking, reading
 from rampline.connection import Connection, NotConnectedError, default_data_dir
 from rampline.product import Product, ProductError, find_devices
 from service.client import ApiError, Client, ServiceUnreachableError
-from service.errors import StartupError
+from service.errors import ServiceError
 from service.wire.base import Wire
+from service.wire.views import Finding
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,15 +32,18 @@ database = typer.Typer(no_args_is_help=True, help="Look after the database.")
 app.add_typer(database, name="db")
 schedule_app = typer.Typer(no_args_is_help=True, help="Look at schedules; needs no service.")
 app.add_typer(schedule_app, name="schedule")
+app.add_typer(corpora.app, name="corpora")
+app.command()(keeping.backup)
+app.command()(keeping.restore)
 console = Console()
 
 EXPECTED = (
     ApiError,
     NotConnectedError,
     ProductError,
+    ServiceError,
     ServiceUnreachableError,
-    StartupError,
-    looking.UnreadableError,
+    reading.UnreadableError,
     schedules.ScheduleError,
 )
 
@@ -178,8 +182,9 @@ def submit(
         return
     if not as_json:
         for finding in sweep.findings:
-            console.print(f"[yellow]{finding.severity}[/] {finding.message} {finding.suggestion}", highlight=False)
-        console.print(f"Sweep {sweep.id} is queued: {sweep.progress.trials_total} trials. MLflow: {sweep.mlflow_url}")
+            console.print(f"[yellow]{finding.severity}[/] {_remark(finding)}", highlight=False)
+        where = display.plain(str(sweep.mlflow_url))
+        console.print(f"Sweep {sweep.id} is queued: {sweep.progress.trials_total} trials. MLflow: {where}")
     if watch_it:
         _show_to_the_end(client, sweep.id, as_json=as_json)
 
@@ -225,7 +230,7 @@ def preview(file: SweepFile, url: Url = None, token_file: TokenFile = None, as_j
         return
     console.print(f"{found.trials} trials, {found.runs} runs, {found.updates} updates")
     for finding in found.findings:
-        console.print(f"[yellow]{finding.severity}[/] {finding.message} {finding.suggestion}", highlight=False)
+        console.print(f"[yellow]{finding.severity}[/] {_remark(finding)}", highlight=False)
 
 
 @app.command()
@@ -364,11 +369,15 @@ def _show_to_the_end(client: Client, sweep: int, *, as_json: bool) -> None:
         _print_json(view)
     elif view.progress.best_trial is not None:
         console.print(display.leaderboard(client.all_trials(sweep)))
-        console.print(f"MLflow: {view.mlflow_url}", highlight=False)
+        console.print(f"MLflow: {display.plain(str(view.mlflow_url))}", highlight=False)
 
 
 def _print_json(record: Wire) -> None:
     typer.echo(json.dumps(record.model_dump(mode="json", by_alias=True), indent=2))
+
+
+def _remark(finding: Finding) -> str:
+    return display.plain(f"{finding.message} {finding.suggestion}")
 
 
 def _log_to_stderr() -> None:
@@ -378,7 +387,7 @@ def _log_to_stderr() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True).print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(f"[red]error:[/] {display.plain(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -387,7 +396,7 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/] {display.plain(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -23,7 +23,8 @@ def run(product: Product, sweep: dict[str, Any], console: Console) -> None:
         console.print(f"Rampline is up: API {product.url}/docs  MLflow {product.mlflow_url}", highlight=False)
         client = Connection.find(None, None, product.data_dir).client()
         submitted = client.submit(sweep)
-        console.print(f"Sweep {submitted.id} ({submitted.name}) is queued: {submitted.progress.trials_total} trials.")
+        name = display.plain(submitted.name)
+        console.print(f"Sweep {submitted.id} ({name}) is queued: {submitted.progress.trials_total} trials.")
         ended = display.watch(client, submitted.id, console)
         console.print(display.leaderboard(client.all_trials(ended.id)))
         if ended.progress.best_trial is not None:

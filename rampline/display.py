@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,11 @@ ENDED = {"completed", "cancelled", "failed"}
 POLL_SECONDS = 0.5
 PLAIN_LINE_SECONDS = 5.0
 NEWS_SECONDS = 5.0  # a worker sends what it has every two
+
+
+def plain(text: str) -> str:
+    """A text from elsewhere as a terminal may be shown it: no markup, no control or bidirectional characters."""
+    return escape("".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text))
 
 
 def watch(client: Client, sweep_id: int, console: Console) -> SweepView:
@@ -129,12 +135,12 @@ def sweep_table(sweeps: list[SweepView]) -> Table:
         progress = sweep.progress
         table.add_row(
             str(sweep.id),
-            sweep.name,
+            plain(sweep.name),
             sweep.state,
             f"{progress.trials_done}/{progress.trials_total}",
             "-" if progress.best_value is None else f"{progress.best_value:.4f}",
             f"{_duration((datetime.now(UTC) - sweep.created_at).total_seconds())} ago",
-            f"{sweep.team}/{sweep.user}",
+            plain(f"{sweep.team}/{sweep.user}"),
         )
     return table
 
@@ -146,8 +152,8 @@ def cluster_table(queue: QueueView, workers: list[WorkerView]) -> Table:
         table.add_column(name)
     for worker in workers:
         table.add_row(
-            worker.name,
-            f"{worker.device} ({worker.device_name})",
+            plain(worker.name),
+            plain(f"{worker.device} ({worker.device_name})"),
             f"{worker.lanes_in_use}/{worker.lanes}",
             f"{worker.updates_per_second:.0f}",
             backlog(worker),

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 import schedules
+from rampline import reading
+from rampline.reading import UnreadableError
 from service.api.validation import field_problems
 from service.domain.findings import shown
 from service.domain.plan import plan
@@ -17,20 +18,13 @@ from service.wire.sweep import SweepSpec
 from service.wire.views import Finding
 
 
-class UnreadableError(Exception):
-    """A file that holds no sweep and no schedule; the message says what it should hold."""
-
-
 def read_mapping(text: str, name: str) -> dict[str, Any] | list[Any]:
     """What a YAML or JSON text holds.
 
     Raises:
         UnreadableError: it is neither, or holds a bare value.
     """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UnreadableError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+    content = reading.load(text, name)
     if not isinstance(content, dict | list):
         raise UnreadableError(
             f"{name} holds neither a sweep nor a schedule; see examples/first-sweep.yaml for a sweep, "

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -136,6 +136,14 @@ class Client:
     def corpora(self) -> list[CorpusView]:
         """The texts that sweeps may train on."""
         return self._get("/corpora", list[CorpusView])
+
+    def upload_corpus(self, name: str, text: bytes | BinaryIO) -> CorpusView:
+        """Upload a text in UTF-8; sweeps of your team then name it `upload:NAME`. Repeating it changes nothing."""
+        headers = {"Content-Type": "text/plain"}
+        answered = self._send(
+            "POST", "/corpora", params={"name": name}, content=text, headers=headers, seconds=TEXT_SECONDS
+        )
+        return self._understood(CorpusView, answered.content)
 
     def workers(self) -> list[WorkerView]:
         """Workers of the last hour."""

@@ -59,6 +59,22 @@ class MethodNotAllowedError(ServiceError):
     title = "Method not allowed"
 
 
+class SlowError(ServiceError):
+    """The request did not arrive in time."""
+
+    status = 408
+    code = "too_slow"
+    title = "The request did not arrive in time"
+
+
+class HeadTooLargeError(ServiceError):
+    """The request's headers are larger than the service accepts."""
+
+    status = 431
+    code = "head_too_large"
+    title = "The headers are too large"
+
+
 class ConflictError(ServiceError):
     """The request contradicts what is stored."""
 
@@ -73,6 +89,14 @@ class TooLargeError(ServiceError):
     status = 413
     code = "too_large"
     title = "The request is too large"
+
+
+class UnsupportedMediaError(ServiceError):
+    """The body has a form that is not taken."""
+
+    status = 415
+    code = "unsupported_media"
+    title = "The body has a form that is not taken"
 
 
 class InvalidError(ServiceError):

@@ -3,10 +3,12 @@
 import contextlib
 import errno
 import fcntl
+import ipaddress
 import logging
 import os
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +20,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.app import create_app
 from service.api.dependencies import Parts
+from service.connections import Patience, patient
 from service.domain import access
 from service.domain.access import Role
 from service.errors import StartupError
 from service.settings import Settings
 from service.store import migrate
 from service.store.engine import Store
+
+log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 5
 _END_SECONDS = 25.0  # for all that has to end; then the process does, whatever hangs
@@ -38,13 +43,19 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    context = _tls(settings)
+    warn_if_open(settings)
     prepare(settings)
     with _alone(settings), _bind(settings.host, settings.port) as listener:
         app = create_app(settings)
         if on_bound is not None:
-            on_bound(f"http://{settings.host}:{listener.getsockname()[1]}")
+            scheme = "http" if context is None else "https"
+            on_bound(f"{scheme}://{settings.host}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
             app,
+            http=patient(Patience(connections=settings.connections)),
+            ws="none",
+            ssl_context_factory=(lambda _config, _default: context) if context is not None else None,
             log_config=None,
             access_log=False,
             log_level=settings.log_level,
@@ -54,6 +65,40 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
         server = _Server(config, app.state.parts)
         with contextlib.suppress(_SignalledError), _signals_raise():
             server.run(sockets=[listener])
+
+
+def warn_if_open(settings: Settings) -> None:
+    """Say loudly that tokens travel in clear, if they do so beyond this machine."""
+    if settings.tls_cert is None and not _is_loopback(settings.host):
+        log.warning(
+            "INSECURE: %s can be reached from other machines and serves plain HTTP, so whoever sees the network's "
+            "traffic reads every token. Set RAMPLINE_TLS_CERT and RAMPLINE_TLS_KEY, or listen on 127.0.0.1 behind a "
+            "proxy that speaks TLS.",
+            settings.host,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """What HTTPS is served with, if a certificate is configured."""
+    if settings.tls_cert is None and settings.tls_key is None:
+        return None
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise StartupError("TLS needs both RAMPLINE_TLS_CERT and RAMPLINE_TLS_KEY; one of them is missing")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = f"{settings.tls_cert} and {settings.tls_key}"
+        raise StartupError(f"{files} are no certificate and its key in PEM, without password ({error})") from error
+    return context
 
 
 def prepare(settings: Settings) -> None:

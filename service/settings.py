@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     states_gib: float = Field(default=8, gt=0, description="how much of them is kept")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0: any free port")
+    upload_bytes: int = Field(default=2**28, gt=0, description="the largest text that can be uploaded")
+    team_bytes: int = Field(default=2**33, gt=0, description="the most that the uploads of a team may have together")
+    tls_cert: Path | None = Field(default=None, description="certificate chain in PEM; with it, HTTPS is served")
+    tls_key: Path | None = Field(default=None, description="its private key in PEM")
+    connections: int = Field(default=1024, ge=8, description="how many are held open; the idlest make room")
     lease_seconds: float = Field(default=60, gt=0)
     report_seconds: float = Field(default=2, gt=0)
     admin_token_file: Path | None = Field(default=None, description="holds a token that shall have the role admin")

@@ -146,6 +146,21 @@ class Studies:
             )
         )
 
+    def recall(self, name: str, space: SearchSpace, points: Mapping[int, Point]) -> None:
+        """Make a study anew from the trials that were asked of it, by their numbers; results are told after."""
+        study = self._study(name, space)
+        for number in range(max(points, default=-1) + 1):
+            point = points.get(number)
+            if point is None:  # asked for and never queued
+                study.add_trial(optuna.create_trial(state=TrialState.FAIL))
+                continue
+            axes = space.axes_of(space.entries[str(point[SCHEDULE])])
+            distributions: dict[str, BaseDistribution] = {SCHEDULE: CategoricalDistribution(tuple(space.entries))}
+            distributions |= {axis.name: _distribution(axis) for axis in axes}
+            study.add_trial(
+                optuna.create_trial(state=TrialState.RUNNING, params=dict(point), distributions=distributions)
+            )
+
     def ensure(self, name: str, space: SearchSpace) -> None:
         """Make sure that the study is there, so that a dashboard shows it from the beginning."""
         self._study(name, space)

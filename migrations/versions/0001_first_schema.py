@@ -74,6 +74,21 @@ def _people_and_sweeps() -> None:
         sa.UniqueConstraint("team_id", "name", name=op.f("uq_users_team_id_name")),
     )
     op.create_table(
+        "uploads",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("team_id", ID, nullable=False),
+        sa.Column("user_id", ID, nullable=True),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_uploads_team_id_teams")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_uploads_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
+        sa.UniqueConstraint("team_id", "name", name=op.f("uq_uploads_team_id_name")),
+    )
+    op.create_index(op.f("ix_uploads_user_id"), "uploads", ["user_id"])
+    op.create_table(
         "sweeps",
         sa.Column("id", ID, nullable=False),
         sa.Column("team_id", ID, nullable=False),

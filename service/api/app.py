@@ -11,11 +11,19 @@ from fastapi_offline import FastAPIOffline
 
 from service.api import corpora, errors, health, leases, runs, schedules, states, sweeps, workers
 from service.api.dependencies import Parts
+from service.api.headers import SecurityHeaders
 from service.api.limits import BodyLimit
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
-from service.errors import ForbiddenError, InvalidError, UnauthorizedError
+from service.errors import (
+    BadRequestError,
+    ForbiddenError,
+    InvalidError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from service.mirror import Mirror
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
@@ -23,7 +31,10 @@ from service.settings import Settings
 from service.store.engine import Store
 from service.studies import Studies
 from service.wire.problem import Problem
+from service.wire.states import MAX_STATE_BYTES
 
+# What any guarded call may be answered with, whatever it does.
+ANYWHERE = (BadRequestError, UnauthorizedError, ForbiddenError, TooLargeError, InvalidError, UnavailableError)
 # Claims wait at the server, each in a thread of its own.
 THREADS = 256
 
@@ -57,12 +68,13 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     app.state.parts = parts
-    guarded = APIRouter(prefix="/api/v1", responses=errors.responses(UnauthorizedError, ForbiddenError, InvalidError))
+    guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
     for noun in (sweeps, runs, schedules, corpora, workers, leases, states):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={"/api/v1/corpora": settings.upload_bytes, "/api/v1/states/": MAX_STATE_BYTES})
+    app.add_middleware(SecurityHeaders)
     errors.install(app)
     _describe_problems(app)
     return app

@@ -1,10 +1,10 @@
 """What routes are given: the service's parts, and the caller with the role that the route asks for."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.dispatch import Dispatcher
@@ -12,11 +12,12 @@ from service.domain import access
 from service.domain.access import Principal, Role
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
-from service.errors import UnauthorizedError
+from service.errors import InvalidError, UnauthorizedError
 from service.reconcile import Reconciler, TokenUse
 from service.settings import Settings
 from service.store.engine import Store
 from service.studies import Studies
+from service.wire.problem import FieldProblem
 
 _bearer = HTTPBearer(
     auto_error=False, description="A token of this service; `rampline up` writes one for this machine."
@@ -53,24 +54,53 @@ def parts_of(request: Request) -> Parts:
 Service = Annotated[Parts, Depends(parts_of)]
 
 
-def caller(*roles: Role) -> Callable[..., Principal]:
-    """A dependency that gives the caller, if its token allows what one of `roles` may do."""
+class Caller:
+    """A dependency that gives the caller, if its token allows what one of `roles` may do.
 
-    def authenticated(
-        service: Service, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+    A query parameter that the route does not know is refused, so that a misspelt one is never ignored.
+    """
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = roles
+
+    def __call__(
+        self,
+        request: Request,
+        service: Service,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> Principal:
+        """Authenticate.
+
+        Raises:
+            UnauthorizedError: there is no token, or it is not valid.
+            ForbiddenError: its role may not do this.
+            InvalidError: the route has no such query parameter.
+        """
         if credentials is None:
             raise UnauthorizedError("send a token: Authorization: Bearer ...")
         with service.store.read() as session:
             principal = access.authenticate(session, credentials.credentials)
         service.token_use.note(principal.token_id)
-        principal.demand(*roles)
+        principal.demand(*self.roles)
+        _refuse_unknown(request)
         return principal
 
-    return authenticated
+
+def _refuse_unknown(request: Request) -> None:
+    route: APIRoute = request.scope["route"]
+    known = [field.alias for field in route.dependant.query_params]
+    remedy = f"known are {', '.join(known)}" if known else "this call has none"
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise InvalidError.of(
+            [
+                FieldProblem(field=name or "query", problem="there is no such parameter", remedy=remedy)
+                for name in unknown
+            ]
+        )
 
 
-Viewer = Annotated[Principal, Depends(caller("viewer"))]
-Member = Annotated[Principal, Depends(caller("member"))]
-WorkerCaller = Annotated[Principal, Depends(caller("worker"))]
-ViewerOrWorker = Annotated[Principal, Depends(caller("viewer", "worker"))]
+Viewer = Annotated[Principal, Depends(Caller("viewer"))]
+Member = Annotated[Principal, Depends(Caller("member"))]
+WorkerCaller = Annotated[Principal, Depends(Caller("worker"))]
+ViewerOrWorker = Annotated[Principal, Depends(Caller("viewer", "worker"))]

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service import errors
 from service.api.validation import field_problems
@@ -24,6 +25,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
         errors.NotFoundError,
         errors.MethodNotAllowedError,
         errors.TooLargeError,
+        errors.UnsupportedMediaError,
     )
 }
 
@@ -31,7 +33,15 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
 def install(app: FastAPI) -> None:
     """Let every error of an app leave through `render`."""
     app.add_exception_handler(Exception, _handle)
-    for kind in (ServiceError, HTTPException, RequestValidationError, OperationalError, DataError, OverflowError):
+    for kind in (
+        ServiceError,
+        HTTPException,
+        RequestValidationError,
+        OperationalError,
+        DataError,
+        OverflowError,
+        ClientDisconnect,
+    ):
         app.add_exception_handler(kind, _handle)
 
 
@@ -66,7 +76,7 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
             return error
         case RequestValidationError():
             return InvalidError.of(field_problems(error.errors()))
-        case HTTPException():
+        case HTTPException() | ClientDisconnect():
             return _of_http(where, request.url.path, error)
         case OverflowError() | DataError():
             return InvalidError("a number or text is out of range; use 64-bit numbers and printable text")
@@ -77,8 +87,11 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
     return ServiceError("something in the service failed that should not; its log says more")
 
 
-def _of_http(where: str, path: str, error: HTTPException) -> ServiceError:
+def _of_http(where: str, path: str, error: HTTPException | ClientDisconnect) -> ServiceError:
+    if isinstance(error, ClientDisconnect):  # nobody reads the answer
+        return errors.BadRequestError("the request ended before its body did")
     details = {
+        400: "the body cannot be read; send JSON in UTF-8, nested a few levels deep",
         404: f"there is no {path}; see /docs for what there is",
         405: f"{where} is not possible; see /docs for what is",
     }

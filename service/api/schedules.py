@@ -8,12 +8,13 @@ from fastapi import APIRouter, Body, Query, Response
 import schedules
 from service.api.dependencies import Viewer
 from service.api.errors import responses
+from service.api.strict_json import StrictRoute
 from service.domain import preview
 from service.errors import InvalidError
 from service.wire.problem import FieldProblem
 from service.wire.views import Family, FamilyParameter, SchedulePreview
 
-router = APIRouter(prefix="/schedules", tags=["schedules"])
+router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=StrictRoute)
 
 # A curve of this many updates is computed and drawn in about a second.
 MOST_UPDATES = 10_000_000

@@ -6,14 +6,17 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 
 from service.api.dependencies import Member, Parts, Service, Viewer
 from service.api.errors import responses
-from service.domain import best, preview, sweeps, trials
+from service.api.strict_json import StrictRoute
+from service.domain import best, corpora, preview, sweeps, trials, uploads
+from service.domain.access import Principal
 from service.domain.corpora import Text
 from service.domain.plan import Plan, plan
+from service.domain.uploads import Kept
 from service.errors import ConflictError, InvalidError, NotFoundError
 from service.wire.sweep import SweepSpec
 from service.wire.views import Best, SweepPage, SweepPreview, SweepState, SweepView, TrialPage, TrialView
 
-router = APIRouter(prefix="/sweeps", tags=["sweeps"])
+router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=StrictRoute)
 
 BIGGEST = 2**63 - 1
 SweepId = Annotated[int, Path(ge=1, le=BIGGEST)]
@@ -51,8 +54,9 @@ def submit(
 ) -> SweepView:
     """Validate a sweep, write down its text, and queue its runs. Nothing of a refused sweep is stored."""
     sweeps.demand_member(member)
-    plan, text = _checked(spec, service)
-    service.library.keep(text)
+    plan, text = _checked(spec, service, member)
+    if isinstance(text, Text):
+        service.library.keep(text)
     with service.store.write() as session:
         sweep = sweeps.submit(session, member, plan, text, idempotency_key)
         view = sweeps.views(session, [sweep], service.settings.mlflow_public)[0]
@@ -63,9 +67,9 @@ def submit(
 
 
 @router.post("/preview", summary="What a sweep would be", responses=responses(InvalidError))
-def show_preview(spec: Spec, service: Service, _viewer: Viewer) -> SweepPreview:
+def show_preview(spec: Spec, service: Service, viewer: Viewer) -> SweepPreview:
     """The validation of a submission, the size of the sweep, the linter's findings and the curves; queues nothing."""
-    plan, _ = _checked(spec, service)
+    plan, _ = _checked(spec, service, viewer)
     return preview.preview(plan)
 
 
@@ -123,19 +127,30 @@ def get_best(sweep_id: SweepId, service: Service, viewer: Viewer) -> Best:
         return best.best(session, sweep, service.settings.mlflow_public)
 
 
-def _checked(spec: SweepSpec, service: Parts) -> tuple[Plan, Text]:
+def _checked(spec: SweepSpec, service: Parts, caller: Principal) -> tuple[Plan, Text | Kept]:
     """Both of a sweep's checks, so that problems of its space and of its text are told at once."""
     problems = []
     checked: Plan | None = None
-    text: Text | None = None
+    text: Text | Kept | None = None
     try:
         checked = plan(spec)
     except InvalidError as error:
         problems += error.fields
     try:
-        text = service.library.read_for(spec.data.corpus, spec.model.context)
+        text = _text(spec, service, caller)
     except InvalidError as error:
         problems += error.fields
     if checked is None or text is None:
         raise InvalidError.of(problems)
     return checked, text
+
+
+def _text(spec: SweepSpec, service: Parts, caller: Principal) -> Text | Kept:
+    """The text that a sweep names, if it is long enough."""
+    name, context = spec.data.corpus, spec.model.context
+    if not name.startswith(uploads.PREFIX):
+        return service.library.read_for(name, context)
+    with service.store.read() as session:
+        kept = uploads.resolve(session, caller, name)
+    corpora.demand_length(name, kept.size, context)
+    return kept

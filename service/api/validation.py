@@ -81,6 +81,8 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     for name, (problem, remedy) in _SHORT_FORMS.items():
         if kind == "model_type" and context["class_name"].startswith(name):
             return FieldProblem(field=field, problem=problem, remedy=remedy)
+    if kind == "json_invalid":
+        return FieldProblem(field="body", problem=f"it is not JSON: {_lower(context['error'])}", remedy=_REMEDIES[kind])
     problem = "it is missing" if kind == "missing" else _lower(error["msg"])
     return FieldProblem(field=field, problem=problem, remedy=_REMEDIES.get(kind, "see /docs").format(**context))
 

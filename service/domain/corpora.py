@@ -12,6 +12,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from pydoc_data import topics
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -42,6 +43,11 @@ class Text:
         """The sha256 of the bytes, in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(self.content)
+
 
 class CorpusLibrary:
     """The texts that sweeps may train on, and the directory where their copies are kept."""
@@ -49,6 +55,12 @@ class CorpusLibrary:
     def __init__(self, artifacts: Path, corpora: Path) -> None:
         self._kept = artifacts / "corpora"
         self._files = corpora
+        self._examined: dict[str, tuple[object, int | None, str | None]] = {}
+
+    @property
+    def directory(self) -> Path:
+        """Where the copies lie."""
+        return self._kept
 
     def names(self) -> list[str]:
         """Every corpus that there is, whether usable or not."""
@@ -69,7 +81,8 @@ class CorpusLibrary:
         elif name.startswith(FILE_PREFIX):
             content = self._read_file(name.removeprefix(FILE_PREFIX))
         else:
-            raise refused(f"{name!r} is not a corpus", f"give {', '.join(self.names()[:8])} or file:NAME")
+            known = ", ".join(self.names()[:8])
+            raise refused(f"{name!r} is not a corpus", f"give {known}, file:NAME or upload:NAME")
         if not content.strip():
             raise refused(f"{name} is empty", "put text into it, or use another corpus such as shakespeare")
         try:
@@ -86,13 +99,30 @@ class CorpusLibrary:
             InvalidError: as `read`, or it is too short.
         """
         text = self.read(name)
-        least = LEAST_WINDOWS * (context + 1)
-        if len(text.content) < least:
-            longest = len(text.content) // LEAST_WINDOWS - 1
-            remedy = f"use a longer text, or model.context of at most {longest}" if longest > 0 else "use a longer text"
-            problem = f"{name} has {len(text.content)} bytes and a context of {context} needs at least {least}"
-            raise refused(problem, remedy)
+        demand_length(name, text.size, context)
         return text
+
+    def examine(self, name: str) -> tuple[int | None, str | None]:
+        """A corpus's size and what is wrong with it; a file is read again only when it has changed."""
+        state = self._state_of(name)
+        known = self._examined.get(name)
+        if known is None or known[0] != state:
+            try:
+                size, problem = self.read(name).size, None
+            except InvalidError as error:
+                size, problem = None, error.fields[0].problem
+            known = self._examined[name] = (state, size, problem)
+        return known[1:]
+
+    def _state_of(self, name: str) -> object:
+        """What changes when a corpus's file does."""
+        if not name.startswith(FILE_PREFIX):
+            return None
+        try:
+            found = (self._files / name.removeprefix(FILE_PREFIX)).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
     def keep(self, text: Text) -> None:
         """Write the copy that workers train on, unless it is there. A reader never sees half of it."""
@@ -134,10 +164,35 @@ class CorpusLibrary:
             raise refused(f"file:{name} cannot be read", remedy) from error
 
 
-def record(session: Session, text: Text) -> str:
+def demand_length(name: str, size: int, context: int) -> None:
+    """Raise InvalidError unless a text of `size` bytes is long enough for windows of `context` bytes."""
+    least = LEAST_WINDOWS * (context + 1)
+    if size < least:
+        longest = size // LEAST_WINDOWS - 1
+        remedy = f"use a longer text, or model.context of at most {longest}" if longest > 0 else "use a longer text"
+        raise refused(f"{name} has {size} bytes and a context of {context} needs at least {least}", remedy)
+
+
+class Source(Protocol):
+    """What the database remembers of a text."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as sweeps give it."""
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of its bytes, in hexadecimal."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+
+
+def record(session: Session, text: Source) -> str:
     """Make sure that the database knows a text; returns its digest."""
     if session.get(Corpus, text.digest) is None:
-        session.add(Corpus(digest=text.digest, name=text.name, size=len(text.content), created_at=clock.now(session)))
+        session.add(Corpus(digest=text.digest, name=text.name, size=text.size, created_at=clock.now(session)))
         session.flush()
     return text.digest
 
@@ -157,10 +212,7 @@ def listing(session: Session, library: CorpusLibrary) -> list[CorpusView]:
     views = []
     for name in library.names():
         row = used.get(name)
-        try:
-            size, problem = len(library.read(name).content), None
-        except InvalidError as error:
-            size, problem = None, error.fields[0].problem
+        size, problem = library.examine(name)
         views.append(CorpusView(name=name, digest=row.digest if row else None, size=size, problem=problem))
     return views
 

@@ -17,7 +17,6 @@ from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, W
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
 from service.wire.views import QueuedSweep, QueueView
 
-
 MOST_WORKERS = 10_000
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import corpora, progress, results, siblings
 from service.domain.access import Principal
-from service.domain.corpora import Text
+from service.domain.corpora import Source
 from service.domain.plan import Plan
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
@@ -22,7 +22,7 @@ _CHUNK = 1000
 _UNSYNCHRONISED = {"synchronize_session": False}
 
 
-def submit(session: Session, principal: Principal, plan: Plan, text: Text, key: str | None = None) -> Sweep:
+def submit(session: Session, principal: Principal, plan: Plan, text: Source, key: str | None = None) -> Sweep:
     """Store a sweep; a grid's trials and runs are queued at once, those of other samplers when workers ask.
 
     Raises:

@@ -145,6 +145,21 @@ class Corpus(Base):
     created_at: Mapped[datetime]
 
 
+class Upload(Base):
+    """A text that a team uploaded, under the name that its sweeps give."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (UniqueConstraint("team_id", "name"), Index(None, "user_id"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    created_at: Mapped[datetime]
+
+
 class Sweep(Base):
     """A search space, a sampler, a budget, a model, data.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import httpx
 
@@ -54,7 +54,7 @@ class Calls:
         method: str,
         path: str,
         *,
-        content: str | None = None,
+        content: str | bytes | BinaryIO | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
@@ -67,7 +67,7 @@ class Calls:
         if self._end is not None:
             seconds = min(seconds, self._end.left())
         deadline = Deadline(seconds)
-        given = {**(headers or {}), **({"Content-Type": "application/json"} if content is not None else {})}
+        given = {**({"Content-Type": "application/json"} if content is not None else {}), **(headers or {})}
         request = self._http.build_request(
             method, path, content=content, params=params, headers=given, timeout=max(seconds, 0.001)
         )

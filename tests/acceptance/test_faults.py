@@ -120,7 +120,7 @@ def test_sigterm_ends_a_worker_by_its_deadline_although_service_and_mlflow_hang(
     migrate.upgrade(given.database)
     Studies(given.optuna).close()
     mlflow = Line()
-    settings = {"mlflow_url": mlflow.url, "report_seconds": 0.2}
+    settings: dict[str, Any] = {"mlflow_url": mlflow.url, "report_seconds": 0.2}
     with running(given.database, given.optuna, tmp_path, **settings) as serving:
         line = Line(int(serving.url.rsplit(":", 1)[1]))
         sweep = serving["member"].submit(TINY).id

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from service.api.app import create_app
 from service.api.dependencies import Parts
 from service.client import Client
+from service.connections import Patience, patient
 from service.domain import access
 from service.domain.access import Role
 from service.settings import Settings
@@ -22,6 +23,7 @@ from service.store.engine import Store
 from service.wire.protocol import Claim, Hello, Lease, Outcome, Report
 from tests.integration.harness import LEASE_SECONDS, library, news, value_of
 
+USUAL = Patience()
 TOKENS = {name: f"{name}-{'x' * 40}" for name in ("admin", "member", "viewer", "worker", "stranger")}
 
 
@@ -67,7 +69,9 @@ class Serving:
 
 
 @contextmanager
-def running(database_url: str, optuna_url: str, directory: Path, **settings: Any) -> Iterator[Serving]:
+def running(
+    database_url: str, optuna_url: str, directory: Path, patience: Patience = USUAL, **settings: Any
+) -> Iterator[Serving]:
     """A server on a migrated database."""
     library(directory)
     given = Settings(
@@ -78,7 +82,7 @@ def running(database_url: str, optuna_url: str, directory: Path, **settings: Any
     )
     _make_tokens(database_url)
     app = create_app(given)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, http=patient(patience), ws="none", log_config=None, access_log=False))
     with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

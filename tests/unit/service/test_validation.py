@@ -44,6 +44,11 @@ def problems(body: Any, model: type = SweepSpec) -> dict[str, str]:
         ({"model": {"d_model": 65, "n_heads": 4}}, "model", "such as 5"),
         ({"optimizer": {"betas": [0.9]}}, "optimizer.betas.1", "missing"),
         ({"optimizer": {"eps": float("nan")}}, "optimizer.eps", "finite"),
+        ({"trials": True}, "trials", "true is not a number"),
+        ({"trials": "24"}, "trials", "without quotes"),
+        ({"space": SPEC["space"] | {"peak_lr": [0.1, "0.2"]}}, "space.peak_lr.values", "without quotes"),
+        ({"eval_every": 2**63}, "eval_every", "64 bits"),
+        ({"data": {"corpus": "a\0b"}}, "data.corpus", "NUL"),
     ],
 )
 def test_a_refused_field_is_named_with_what_would_be_right(change: dict[str, Any], field: str, words: str) -> None:

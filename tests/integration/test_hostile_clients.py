@@ -1,0 +1,148 @@
+"""Clients that mean harm, over real sockets: they get a clear refusal, and others are served meanwhile."""
+
+import contextlib
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.connections import Patience
+from service.wire.problem import Problem
+from tests.integration.conftest import Database
+from tests.integration.serving import TOKENS, Serving, running
+
+IMPATIENT = Patience(connections=40, head=1, body=1, least_rate=1000, answer=2, linger=0.5)
+AUTHORIZED = f"Authorization: Bearer {TOKENS['member']}\r\nHost: x\r\n".encode()
+POST = b"POST /api/v1/sweeps HTTP/1.1\r\nContent-Type: application/json\r\n" + AUTHORIZED
+UPLOAD = b"POST /api/v1/corpora?name=x HTTP/1.1\r\n" + AUTHORIZED
+SECONDS = 30.0
+
+
+@pytest.fixture(params=["sqlite"])
+def backend(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def serving(database: Database, tmp_path: Path) -> Iterator[Serving]:
+    with running(database.url, database.optuna_url, tmp_path, IMPATIENT) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def connected(serving: Serving) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", int(serving.url.rsplit(":", 1)[1])), timeout=SECONDS) as opened:
+        yield opened
+
+
+def answer(connection: socket.socket) -> Problem:
+    """The problem with which the server answers before it closes."""
+    received = b""
+    with contextlib.suppress(ConnectionError):
+        while part := connection.recv(65536):
+            received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head, received[:500]
+    return Problem.model_validate_json(body)
+
+
+def test_what_is_not_http_is_refused(serving: Serving) -> None:
+    flood = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 100) for number in range(2000))
+    for request, status in (
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET /api/v1/sweeps HTTP/1.1\r\n" + AUTHORIZED + flood, 431),
+        (b"GET /" + b"x" * 200_000, 431),
+    ):
+        with connected(serving) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(request)
+            assert answer(connection).status == status, request[:60]
+    assert serving["member"].sweeps().items == []
+
+
+def test_a_request_byte_by_byte_ends_in_time(serving: Serving) -> None:
+    for request in (b"GET /api/v1/sweeps HTTP/1.1\r\n", POST + b"Content-Length: 100000\r\n\r\n{", b""):
+        with connected(serving) as connection:
+            connection.sendall(request)
+            connection.settimeout(0.2)
+            began = time.monotonic()
+            while not _readable(connection):
+                assert time.monotonic() - began < SECONDS
+                connection.sendall(b"x")
+            connection.settimeout(SECONDS)
+            assert answer(connection).code == "too_slow"
+
+
+def test_a_body_without_end_is_refused_and_not_read_for_ever(serving: Serving) -> None:
+    for head in (POST, UPLOAD + b"Content-Encoding: gzip\r\n", UPLOAD.replace(b"name=x", b"name=..")):
+        with connected(serving) as connection:
+            connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+            sent, chunk = 0, b"10000\r\n" + b" " * 65536 + b"\r\n"
+            began = time.monotonic()
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    connection.sendall(chunk)
+                    sent += 65536
+                    assert time.monotonic() - began < SECONDS, f"it still takes bytes, {sent} so far"
+    assert serving["member"].sweeps().items == []
+
+
+def test_an_answer_that_nobody_reads_is_not_held_for_ever(serving: Serving) -> None:
+    digest = serving["member"].upload_corpus("big", b"text " * 4_000_000).digest
+    request = f"GET /api/v1/corpora/{digest}/content HTTP/1.1\r\nAuthorization: Bearer {TOKENS['worker']}\r\n"
+    with connected(serving) as connection:
+        connection.sendall(request.encode() + b"Host: x\r\n\r\n")
+        began = time.monotonic()
+        while _is_open(connection):
+            assert time.monotonic() - began < SECONDS
+
+
+def test_others_are_served_while_many_connections_are_held(serving: Serving) -> None:
+    with contextlib.ExitStack() as stack:
+        for number in range(100):
+            connection = stack.enter_context(connected(serving))
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b"" if number % 3 else POST + b"Content-Length: 5000\r\n\r\n{" * (number % 2))
+            if number % 10 == 0:
+                assert serving.http("viewer").get("/sweeps").status_code == 200
+        assert serving["member"].sweeps().items == []
+
+
+def test_memory_is_bounded_by_chunks_not_by_texts(serving: Serving) -> None:
+    serving["member"].upload_corpus("warm", b"text " * 200_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    size = 150_000_000
+
+    def pieces() -> Iterator[bytes]:
+        piece = b"text " * 20_000
+        for _ in range(size // len(piece)):
+            yield piece
+
+    answered = serving.http().post("/corpora?name=large", content=pieces())
+    assert (answered.status_code, answered.json()["size"]) == (201, size)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < size / 3, f"{grown} bytes more for a text of {size}"
+
+
+def _readable(connection: socket.socket) -> bool:
+    """Whether the server has answered or closed."""
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    return True
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Whether the server still holds its end, as the kernel knows it."""
+    own = f"{connection.getsockname()[1]:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(line[2].endswith(f":{own}") and line[3] == "01" for line in lines)
