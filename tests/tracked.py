@@ -15,9 +15,9 @@ class Tracked:
         answer = httpx.get(f"{self._url}/experiments/get-by-name", params={"experiment_name": name}).raise_for_status()
         return dict(answer.json()["experiment"])
 
-    def runs(self, experiment_id: str) -> list[dict[str, Any]]:
-        body = {"experiment_ids": [experiment_id], "max_results": 1000}
-        return list(httpx.post(f"{self._url}/runs/search", json=body).raise_for_status().json()["runs"])
+    def runs(self, experiment_id: str, *, view: str = "ACTIVE_ONLY") -> list[dict[str, Any]]:
+        body = {"experiment_ids": [experiment_id], "max_results": 1000, "run_view_type": view}
+        return list(httpx.post(f"{self._url}/runs/search", json=body).raise_for_status().json().get("runs", []))
 
     def history(self, run_id: str, key: str) -> list[tuple[int, float]]:
         """The points of a metric as (step, value), in the order of steps."""

@@ -1,0 +1,145 @@
+"""One sweep, disturbed while it is trained, and what is checked of it afterwards."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from sqlalchemy import exists, select
+
+from service.store.tables import Sweep, Trial
+from tests.chaos.checks import Control, all_checks
+from tests.chaos.cluster import Cluster
+from tests.chaos.evidence import Evidence, collect
+from tests.chaos.faults import Fault
+from tests.chaos.observer import Observer, Seen
+
+
+@dataclass(frozen=True)
+class Strike:
+    """A fault, and the share of the sweep's updates after which it begins."""
+
+    fault: Fault
+    moment: float
+
+
+@dataclass
+class Row:
+    """What became of one sweep: `wrong` names each check that failed, and why."""
+
+    database: str
+    sampler: str
+    faults: list[str]
+    trials: int = 0
+    trials_lost: int = 0
+    runs_repeated: int = 0
+    updates_needed: int = 0
+    updates_repeated: int = 0
+    checks: int = 0
+    checks_failed: int = 0
+    wrong: list[str] = field(default_factory=list)
+    recovery_seconds: list[float] = field(default_factory=list)
+
+
+def train(cluster: Cluster, spec: dict[str, Any]) -> tuple[Row, Evidence]:
+    """A sweep that nobody disturbs."""
+    return play(cluster, spec, [], Random(0), None)
+
+
+def play(
+    cluster: Cluster,
+    spec: dict[str, Any],
+    strikes: Sequence[Strike],
+    random: Random,
+    control: Control | None,
+    *,
+    at_risk: int | None = None,
+) -> tuple[Row, Evidence]:
+    """Submit a sweep, strike it, wait for its end and for everything to be whole again, and check it.
+
+    `at_risk` is the most updates that one lost attempt may cost a run: all that it did, if not given.
+
+    Raises:
+        TimeoutError: the sweep did not end, or did not recover from a fault.
+    """
+    row = Row(cluster.database.kind, spec["sampler"]["type"], [strike.fault.name for strike in strikes])
+    sweep_id = cluster.client().submit(spec).id
+    observer = Observer(cluster.store, sweep_id)
+    try:
+        for strike in strikes:
+            cluster.wait_until(
+                lambda moment=strike.moment: observer.ended or observer.progress > moment,
+                f"{strike.moment:.0%} of sweep {sweep_id} are trained",
+            )
+            if observer.ended:
+                row.wrong.append(f"the sweep ended before it could be struck: {strike.fault.name}")
+            row.recovery_seconds.append(_strike(cluster, strike.fault, random, observer))
+        cluster.wait_until(lambda: _is_settled(cluster, sweep_id), f"sweep {sweep_id} has ended and all know it")
+        cluster.wait_until_whole()
+    finally:
+        observer.stop()
+    evidence = collect(cluster, sweep_id)
+    _check(row, evidence, control)
+    _count_repeated(row, evidence, observer, at_risk, len(strikes))
+    return row, evidence
+
+
+def _strike(cluster: Cluster, fault: Fault, random: Random, observer: Observer) -> float:
+    """Strike, and wait until every run that was being trained has moved on; returns after how many seconds."""
+    began = time.monotonic()
+    end = fault.begin(cluster, random)
+    try:
+        cluster.wait_until(lambda: time.monotonic() > began + fault.seconds, "the fault is over")
+    finally:
+        met = {run_id: run for run_id, run in observer.runs.items() if run.state == "running"}
+        end()
+
+    def has_moved_on(run_id: int, before: Seen) -> bool:
+        return observer.runs[run_id].has_moved_on_from(before)
+
+    cluster.wait_until(
+        lambda: all(has_moved_on(run_id, before) for run_id, before in met.items()),
+        f"the runs that met '{fault.name}' move on",
+    )
+    return time.monotonic() - began
+
+
+def _is_settled(cluster: Cluster, sweep_id: int) -> bool:
+    """Whether a sweep has ended, Optuna has been told of every trial, and MLflow shows its end."""
+    with cluster.store.read() as session:
+        untold = select(exists().where(Trial.sweep_id == sweep_id, Trial.to_tell))
+        sweep = session.get_one(Sweep, sweep_id)
+        return sweep.finished_at is not None and not sweep.to_track and not session.scalar(untold)
+
+
+def _check(row: Row, evidence: Evidence, control: Control | None) -> None:
+    for check in all_checks(control):
+        wrong = check(evidence)
+        row.checks += 1
+        row.checks_failed += bool(wrong)
+        row.wrong += [f"{check.__name__}: {line}" for line in wrong]
+    row.trials = evidence.sweep.trials_total
+    with_result = [run for run in evidence.runs if run.state in ("completed", "diverged") and run.value is not None]
+    row.trials_lost = row.trials - len({run.trial_id for run in with_result})
+
+
+def _count_repeated(row: Row, evidence: Evidence, observer: Observer, at_risk: int | None, strikes: int) -> None:
+    """Compare what every attempt reached with where the next one went on."""
+    row.checks += 1
+    wrong = []
+    for run in evidence.runs:
+        row.updates_needed += run.step
+        attempts = evidence.attempts[run.id]
+        row.runs_repeated += len(attempts) > 1
+        if len(attempts) > 1 + strikes:
+            wrong.append(f"run {run.id} had {len(attempts)} attempts and only {strikes} faults to blame")
+        for lost, following in zip(attempts, attempts[1:], strict=False):
+            key = run.id, lost.number
+            reached = max(observer.reached.get(key, 0), evidence.lost_steps.get(key, 0))
+            repeated = max(0, reached - following.resumed_from)
+            row.updates_repeated += repeated
+            if repeated > (run.total_steps if at_risk is None else at_risk):
+                wrong.append(f"attempt {following.number} of run {run.id} repeated {repeated} updates")
+    row.checks_failed += bool(wrong)
+    row.wrong += [f"no more is repeated than stated: {line}" for line in wrong]
