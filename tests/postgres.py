@@ -109,9 +109,10 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers; what a killed server left is recovered first."""
-        place = ["-D", self._directory / "data", "-p", str(self.port), "-h", "127.0.0.1", "-k", self._directory]
+        data, sockets = str(self._directory / "data"), str(self._directory)
+        place = ["-D", data, "-p", str(self.port), "-h", "127.0.0.1", "-k", sockets]
         with (self._directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(
+            process: subprocess.Popen[bytes] = subprocess.Popen(
                 [self._binaries / "postgres", *place, *self._options],
                 cwd=self._directory,
                 env=self._environment,
@@ -119,7 +120,8 @@ class Server:
                 stderr=log,
                 **self._as_user,
             )
-        _wait(self.process, self.port, self._directory / "log")
+        self.process = process
+        _wait(process, self.port, self._directory / "log")
 
     def pids(self) -> list[int]:
         """The processes of the server, its first one first."""

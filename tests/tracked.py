@@ -27,6 +27,17 @@ class Tracked:
         )
         return sorted((int(point["step"]), float(point["value"])) for point in metrics)
 
+    def histories(self, run_ids: list[str], key: str) -> dict[str, list[tuple[int, float]]]:
+        """The points of a metric of up to 100 runs with 25,000 points together, as the user interface asks for them."""
+        found: dict[str, list[tuple[int, float]]] = {run_id: [] for run_id in run_ids}
+        if run_ids:
+            url = self._url.replace("/api/", "/ajax-api/")
+            params = {"run_id": run_ids, "metric_key": key, "max_results": 25_000}
+            answer = httpx.get(f"{url}/metrics/get-history-bulk", params=params).raise_for_status()
+            for point in answer.json().get("metrics", []):
+                found[point["run_id"]].append((int(point["step"]), float(point["value"])))
+        return {run_id: sorted(points) for run_id, points in found.items()}
+
     def artifacts(self, run_id: str) -> set[str]:
         answer = httpx.get(f"{self._url}/artifacts/list", params={"run_id": run_id}).raise_for_status().json()
         return {str(file["path"]) for file in answer.get("files", [])}

@@ -13,6 +13,7 @@ from tests.chaos.evidence import Curve, Evidence, Logged
 from tests.chaos.sweeps import configuration
 
 Control = dict[str, dict[str, Any]]
+Check = Callable[[Evidence], list[str]]
 _STATUS = {"completed": "FINISHED", "diverged": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 
 
@@ -79,7 +80,12 @@ def mlflow_says_what_our_rows_say(evidence: Evidence) -> list[str]:
         if len(logged) != 1:
             wrong.append(f"run {run.id} has {len(logged)} MLflow runs: {[(one.status, one.tags) for one in logged]}")
             continue
-        theirs = (logged[0].id, logged[0].status, logged[0].tags["rampline.outcome"], logged[0].tags["rampline.attempt"])
+        theirs = (
+            logged[0].id,
+            logged[0].status,
+            logged[0].tags["rampline.outcome"],
+            logged[0].tags["rampline.attempt"],
+        )
         ours = (run.mlflow_run_id, _STATUS.get(run.state, "?"), run.state, str(run.attempt))
         if theirs != ours:
             wrong.append(f"MLflow has run {run.id} as {theirs}, we as {ours}")
@@ -123,7 +129,7 @@ def _finite(curve: Curve) -> Curve:
     return [(step, value) for step, value in curve if math.isfinite(value) and value < 1e308]
 
 
-def values_equal(control: Control) -> Callable[[Evidence], list[str]]:
+def values_equal(control: Control) -> Check:
     """The check that states, values and curves are those of the undisturbed sweep, bit for bit."""
 
     def values_equal_those_of_an_undisturbed_sweep(evidence: Evidence) -> list[str]:
@@ -158,9 +164,9 @@ def nothing_is_left_over(evidence: Evidence) -> list[str]:
     return wrong
 
 
-def all_checks(control: Control | None) -> list[Callable[[Evidence], list[str]]]:
+def all_checks(control: Control | None) -> list[Check]:
     """Every check; without a control sweep, all but the comparison with it."""
-    checks = [
+    checks: list[Check] = [
         every_trial_has_exactly_one_result,
         each_configuration_of_a_grid_is_tried_once,
         optuna_says_what_our_rows_say,

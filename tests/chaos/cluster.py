@@ -65,7 +65,7 @@ class Cluster:
         self.database.start()
         for part in (self.mlflow, *self.services):
             part.start()
-        self.wait_until(lambda: self.services[0].answers(), "the first service answers")
+        self.wait_until(self.services[0].answers, "the first service answers")
         for worker in self.workers:
             worker.start()
         self.wait_until_whole()
@@ -141,9 +141,7 @@ class Cluster:
 
     def _part(self, name: str, command: list[str], extra: dict[str, str], answers: Callable[[], bool]) -> Part:
         variables = environment(self.data_dir, **extra)
-        return Part(
-            name, command, environment=variables, log=self.directory / "logs" / f"{name}.log", answers=answers
-        )
+        return Part(name, command, environment=variables, log=self.directory / "logs" / f"{name}.log", answers=answers)
 
     def _service(self, number: int, port: int, tokens: dict[str, str]) -> Part:
         variables = {

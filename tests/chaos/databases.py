@@ -12,11 +12,19 @@ from tests.postgres import Server
 
 
 class DatabaseUnderTest(Protocol):
-    """A database that can be taken away. `has_server`: it is a process of its own, which can be killed."""
+    """A database that can be taken away, and killed if it is a process of its own."""
 
-    kind: str
-    has_server: bool
-    url: str | None
+    @property
+    def kind(self) -> str:
+        """Its name in reports."""
+
+    @property
+    def has_server(self) -> bool:
+        """Whether it is a process of its own."""
+
+    @property
+    def url(self) -> str | None:
+        """Its address; None where the service's default is meant."""
 
     def start(self) -> None:
         """Have it answer; repeated after `kill`."""

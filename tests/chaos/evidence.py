@@ -74,13 +74,15 @@ def collect(cluster: Cluster, sweep_id: int) -> Evidence:
     experiment = mlflow.experiment(f"local/{sweep.name} #{sweep_id}")["experiment_id"]
     logged: dict[int, list[Logged]] = {run_id: [] for run_id in ids}
     summaries = []
-    for found in mlflow.runs(experiment):
-        tags, info = tags_of(found), found["info"]
+    active = {found["info"]["run_id"]: found for found in mlflow.runs(experiment)}
+    curves = {name: mlflow.histories(list(active), name) for name in CURVES}
+    for mlflow_id, found in active.items():
+        tags, status = tags_of(found), found["info"]["status"]
         if tags["rampline.kind"] == "summary":
-            summaries.append(info["status"])
+            summaries.append(status)
             continue
-        curves = {name: mlflow.history(info["run_id"], name) for name in CURVES}
-        logged[int(tags["rampline.run_id"])].append(Logged(info["run_id"], info["status"], tags, curves))
+        own = {name: curves[name][mlflow_id] for name in CURVES}
+        logged[int(tags["rampline.run_id"])].append(Logged(mlflow_id, status, tags, own))
     return Evidence(
         sweep=sweep,
         trials=trials,
@@ -114,5 +116,3 @@ def _lost_steps(mlflow: Tracked, experiment: str) -> dict[tuple[int, int], int]:
             key = int(tags["rampline.run_id"]), int(tags["rampline.attempt"])
             steps[key] = max([steps.get(key, 0), *last])
     return steps
-
-

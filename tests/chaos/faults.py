@@ -75,9 +75,7 @@ def pair(first: Fault, second: Fault) -> Fault:
         return end
 
     names = sorted((first.name, second.name))
-    return replace(
-        first, name=f"{names[0]} + {names[1]}", seconds=max(first.seconds, second.seconds), begin=begin
-    )
+    return replace(first, name=f"{names[0]} + {names[1]}", seconds=max(first.seconds, second.seconds), begin=begin)
 
 
 def _kill(which: Callable[[Cluster], list[Part]]) -> Callable[[Cluster, Random], Act]:

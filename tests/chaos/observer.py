@@ -47,11 +47,9 @@ class Observer:
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
-    @property
-    def progress(self) -> float:
-        """The share of all updates that has been done: of ended runs, all of theirs."""
-        updates = sum(run.step for run in self.runs.values())
-        return updates / self.updates_total
+    def has_reached(self, share: float) -> bool:
+        """Whether more than this share of all updates has been done, or the sweep has ended."""
+        return self.ended or sum(run.step for run in self.runs.values()) > share * self.updates_total
 
     def stop(self) -> None:
         """See no more."""

@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-import httpx
+from urllib.request import urlopen
 
 _END_SECONDS = 60.0
 
@@ -40,6 +39,7 @@ class Part:
         self.wanted = True
         if self.alive:
             return
+        self._let_go()
         with self.log.open("ab") as log:
             self._guard = subprocess.Popen(
                 [sys.executable, "-m", "rampline.guard", *self._command],
@@ -76,8 +76,7 @@ class Part:
         self.wanted = False
         if self.alive:
             self._signal(signal.SIGKILL)
-            assert self._guard is not None
-            self._guard.wait(_END_SECONDS)
+        self.wait()
 
     def freeze(self) -> None:
         """SIGSTOP."""
@@ -90,13 +89,17 @@ class Part:
     def ask_to_end(self) -> None:
         """SIGTERM, by way of the guard; `wait` for its end."""
         self.wanted = False
-        if self._guard is not None and self._guard.stdin is not None:
-            self._guard.stdin.close()
+        self._let_go()
 
     def wait(self) -> None:
         """Wait until it has ended."""
         if self._guard is not None:
             self._guard.wait(_END_SECONDS)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -112,8 +115,9 @@ def answers_at(url: str) -> Callable[[], bool]:
 
     def asked() -> bool:
         try:
-            return httpx.get(url, timeout=2).is_success
-        except httpx.TransportError:
+            with urlopen(url, timeout=2):
+                return True
+        except OSError:  # an answer that is not a success is one, too
             return False
 
     return asked
