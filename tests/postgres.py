@@ -24,7 +24,7 @@ import psycopg
 import pytest
 
 _START_SECONDS = 60.0
-_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+_HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def postgres() -> Iterator[Postgres]:
 class Server:
     """A server in a directory of its own, which can be killed and started again on what it has stored."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] = _SETTINGS) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._directory = directory
@@ -90,7 +90,8 @@ class Server:
             shutil.chown(directory, user)
             self._as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
         self._environment = {**os.environ, "LC_ALL": "C", "HOME": str(directory)}
-        self._options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        given = {"max_connections": "200", **settings}
+        self._options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
 
     def initialise(self) -> None:
         """Make the directory's databases."""
@@ -152,11 +153,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Postgres]:
-    """A server that ends with the context."""
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server that ends with the context; a durable one writes its log to the disk before it answers."""
     directory = Path(tempfile.mkdtemp(prefix="rampline-pg-"))
     try:
-        server = Server(directory)
+        server = Server(directory, {} if durable else _HASTY)
         server.initialise()
         server.start()
         try:

@@ -31,6 +31,10 @@ def every_trial_has_exactly_one_result(evidence: Evidence) -> list[str]:
             wrong.append(f"run {run.id} is {run.state} with value {run.value}: {run.error}")
         if ends[-1:] != [run.state] or any(end not in ("lost", "released") for end in ends[:-1]):
             wrong.append(f"run {run.id} is {run.state}, its attempts ended as {ends}")
+        if run.state == "completed" and run.step != run.total_steps:
+            wrong.append(f"run {run.id} is completed after {run.step} of {run.total_steps} updates")
+        if run.state == "diverged" and run.diverged_at not in (run.step, run.step + 1):
+            wrong.append(f"run {run.id} diverged at update {run.diverged_at}, after {run.step}")
         if evidence.trial_of(run).value != run.value:
             wrong.append(f"run {run.id} has the value {run.value}, its trial {evidence.trial_of(run).value}")
     if evidence.sweep.state != "completed":
@@ -103,8 +107,7 @@ def every_curve_is_complete(evidence: Evidence) -> list[str]:
 
 def _curves_of(evidence: Evidence, run: Run, logged: Logged) -> list[str]:
     wrong = []
-    last = run.total_steps if run.state == "completed" else run.diverged_at
-    assert last is not None
+    last = run.step  # a diverged run's last update is the one before a loss that is not finite
     for name in ("lr", "train_loss", "grad_norm"):
         steps = [step for step, _ in logged.curves[name]]
         if steps != list(range(1, last + 1)):

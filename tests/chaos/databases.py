@@ -86,7 +86,7 @@ class PostgresServer:
     def __init__(self) -> None:
         # Without fsync, since the machine itself survives; asynchronous commits would be lost with the server.
         self._directory = Path(tempfile.mkdtemp(prefix="rampline-chaos-pg-"))
-        self._server = Server(self._directory, {"fsync": "off", "max_connections": "200"})
+        self._server = Server(self._directory, {"fsync": "off"})
         self.url: str | None = f"postgresql://rampline@127.0.0.1:{self._server.port}/rampline"
 
     def start(self) -> None:
