@@ -32,7 +32,7 @@ class Tracked:
         found: dict[str, list[tuple[int, float]]] = {run_id: [] for run_id in run_ids}
         if run_ids:
             url = self._url.replace("/api/", "/ajax-api/")
-            params = {"run_id": run_ids, "metric_key": key, "max_results": 25_000}
+            params: dict[str, Any] = {"run_id": run_ids, "metric_key": key, "max_results": 25_000}
             answer = httpx.get(f"{url}/metrics/get-history-bulk", params=params).raise_for_status()
             for point in answer.json().get("metrics", []):
                 found[point["run_id"]].append((int(point["step"]), float(point["value"])))
