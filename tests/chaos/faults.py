@@ -90,6 +90,8 @@ def _kill(which: Callable[[Cluster], list[Part]]) -> Callable[[Cluster, Random],
 def _freeze(which: Callable[[Cluster], list[Part]]) -> Callable[[Cluster, Random], Act]:
     def begin(cluster: Cluster, random: Random) -> Act:
         victim = random.choice(which(cluster))
+        if not victim.alive:  # another fault has killed it
+            return lambda: None
         victim.freeze()
         return victim.thaw
 
@@ -121,6 +123,8 @@ def _cut_answers(cluster: Cluster, random: Random) -> Act:
 def _fill_disk(cluster: Cluster, random: Random) -> Act:
     number = random.randrange(len(cluster.workers))
     disk, worker = cluster.disks[number], cluster.workers[number]
+    if not worker.alive:  # another fault has killed it
+        return lambda: None
     pid = worker.pid
     disk.fill(pid)
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.chaos import sweeps
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import Fault, Lengths, faults, killing, pair
-from tests.chaos.rounds import Strike
+from tests.chaos.siege import Strike
 
 LATEST_MOMENT = 0.6
 

@@ -1,9 +1,7 @@
 """One sweep, disturbed while it is trained, and what is checked of it afterwards."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -14,16 +12,8 @@ from service.store.tables import Sweep, Trial
 from tests.chaos.checks import Control, all_checks
 from tests.chaos.cluster import Cluster
 from tests.chaos.evidence import Evidence, collect
-from tests.chaos.faults import Fault
-from tests.chaos.observer import Observer, Seen
-
-
-@dataclass(frozen=True)
-class Strike:
-    """A fault, and the share of the sweep's updates after which it begins."""
-
-    fault: Fault
-    moment: float
+from tests.chaos.observer import Observer
+from tests.chaos.siege import Siege, Strike
 
 
 @dataclass
@@ -42,11 +32,6 @@ class Row:
     checks_failed: int = 0
     wrong: list[str] = field(default_factory=list)
     recovery_seconds: list[float] = field(default_factory=list)
-
-
-def train(cluster: Cluster, spec: dict[str, Any]) -> tuple[Row, Evidence]:
-    """A sweep that nobody disturbs."""
-    return play(cluster, spec, [], Random(0), None)
 
 
 def play(
@@ -68,42 +53,21 @@ def play(
     row = Row(cluster.database.kind, spec["sampler"]["type"], [strike.fault.name for strike in strikes])
     sweep_id = cluster.client().submit(spec).id
     observer = Observer(cluster.store, sweep_id)
+    siege = Siege(cluster, observer, strikes, random)
     try:
-        for strike in strikes:
-            reached = partial(observer.has_reached, strike.moment)
-            cluster.wait_until(reached, f"{strike.moment:.0%} of sweep {sweep_id} are trained")
-            if observer.ended:
-                row.wrong.append(f"the sweep ended before it could be struck: {strike.fault.name}")
-            row.recovery_seconds.append(_strike(cluster, strike.fault, random, observer))
+        cluster.wait_until(siege.is_over, f"sweep {sweep_id} has got over {', '.join(row.faults)}")
         cluster.wait_until(lambda: _is_settled(cluster, sweep_id), f"sweep {sweep_id} has ended and all know it")
         cluster.wait_until_whole()
     finally:
+        siege.lift()
         observer.stop()
+    row.recovery_seconds = siege.recovery_seconds
+    row.wrong = [f"the sweep ended before it could be struck: {fault}" for fault in siege.missed]
     evidence = collect(cluster, sweep_id)
     _check(row, evidence, control)
     _check_that_nothing_ended_by_itself(row, cluster)
     _count_repeated(row, evidence, observer, at_risk, len(strikes))
     return row, evidence
-
-
-def _strike(cluster: Cluster, fault: Fault, random: Random, observer: Observer) -> float:
-    """Strike, and wait until every run that was being trained has moved on; returns after how many seconds."""
-    began = time.monotonic()
-    end = fault.begin(cluster, random)
-    try:
-        cluster.wait_until(lambda: time.monotonic() > began + fault.seconds, "the fault is over")
-    finally:
-        met = {run_id: run for run_id, run in observer.runs.items() if run.state == "running"}
-        end()
-
-    def has_moved_on(run_id: int, before: Seen) -> bool:
-        return observer.runs[run_id].has_moved_on_from(before)
-
-    cluster.wait_until(
-        lambda: all(has_moved_on(run_id, before) for run_id, before in met.items()),
-        f"the runs that met '{fault.name}' move on",
-    )
-    return time.monotonic() - began
 
 
 def _is_settled(cluster: Cluster, sweep_id: int) -> bool:

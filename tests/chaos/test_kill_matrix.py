@@ -11,12 +11,14 @@ from tests.chaos.checks import Control
 from tests.chaos.cluster import Cluster
 from tests.chaos.databases import DatabaseUnderTest, PostgresServer, SqliteFile
 from tests.chaos.faults import SHORT, faults
-from tests.chaos.rounds import Strike, play
+from tests.chaos.rounds import play
+from tests.chaos.siege import Strike
 from tests.chaos.table import markdown
 
 SEED = 5
 UPDATES = 200
 LEASE_SECONDS = 5.0
+LATEST_MOMENT = 0.4
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -53,7 +55,7 @@ def disturb(cluster: Cluster, control: Control, spec: dict[str, object], *names:
     available = faults(cluster, SHORT)
     random = Random(f"{SEED} {cluster.database.kind} {names}")
     chosen = [available[name] for name in names if name in available]
-    strikes = [Strike(fault, (n + random.random()) * 0.6 / len(chosen)) for n, fault in enumerate(chosen)]
+    strikes = [Strike(fault, (n + random.random()) * LATEST_MOMENT / len(chosen)) for n, fault in enumerate(chosen)]
     row, _ = play(cluster, spec, strikes, random, control)
     print(markdown([row]))
     assert row.wrong == [], f"seed {SEED}"
