@@ -3,19 +3,24 @@
 import argparse
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 from random import Random
 
+from sqlalchemy import select
+
+from service.store.tables import Sweep
 from tests.chaos import sweeps
 from tests.chaos.checks import Control
 from tests.chaos.cluster import Cluster
 from tests.chaos.databases import DatabaseUnderTest, PostgresServer, SqliteFile
+from tests.chaos.evidence import collect
 from tests.chaos.faults import LONG, SHORT
 from tests.chaos.matrix import Round, rounds
-from tests.chaos.rounds import Row, play
+from tests.chaos.rounds import Row, check, play
 from tests.chaos.table import markdown
 
 DATABASES = ("sqlite", "postgresql")
@@ -36,6 +41,8 @@ examples:
 def main() -> int:
     """Play rounds until the time is up; returns the exit status."""
     given = _arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # both end it in good order, also in the background
     print(f"seed {given.seed}; the same again: make chaos ARGS='--seed {given.seed}'", flush=True)
     kinds = DATABASES if given.database == "both" else (given.database,)
     rows: list[Row] = []
@@ -78,6 +85,7 @@ def _matrix(
                 rows.append(_play(cluster, one, control, given))
             if given.round is not None and one.number >= given.round:
                 break
+        rows += _look_again(cluster, control)
     except TimeoutError as error:
         rows.append(Row(kind, "-", ["the last round"], wrong=[f"{kind}: {error}; the rounds on it end here"]))
         print(f"  seed {given.seed}, {kind}: {error}", flush=True)
@@ -87,6 +95,17 @@ def _matrix(
         rows.append(Row(kind, "-", ["the end"], checks=1, checks_failed=1, wrong=[f"processes are left: {left}"]))
         print(f"  seed {given.seed}, {kind}: processes are left: {left}", flush=True)
     return control
+
+
+def _look_again(cluster: Cluster, control: Control) -> list[Row]:
+    """Check every sweep once more, when whatever was late has had its time to do harm."""
+    with cluster.store.read() as session:
+        ids = list(session.scalars(select(Sweep.id).order_by(Sweep.id)))
+    row = Row(cluster.database.kind, "-", ["all of it, checked again at the end"])
+    for sweep_id in ids:
+        check(row, collect(cluster, sweep_id), control)
+    _say(cluster.database.kind, None, row, 0)
+    return [row]
 
 
 def _play(cluster: Cluster, one: Round, control: Control, given: argparse.Namespace) -> Row:

@@ -64,7 +64,7 @@ def play(
     row.recovery_seconds = siege.recovery_seconds
     row.wrong = [f"the sweep ended before it could be struck: {fault}" for fault in siege.missed]
     evidence = collect(cluster, sweep_id)
-    _check(row, evidence, control)
+    check(row, evidence, control)
     _check_that_nothing_ended_by_itself(row, cluster)
     _count_repeated(row, evidence, observer, at_risk, len(strikes))
     return row, evidence
@@ -78,15 +78,16 @@ def _is_settled(cluster: Cluster, sweep_id: int) -> bool:
         return sweep.finished_at is not None and not sweep.to_track and not session.scalar(untold)
 
 
-def _check(row: Row, evidence: Evidence, control: Control | None) -> None:
-    for check in all_checks(control):
-        wrong = check(evidence)
+def check(row: Row, evidence: Evidence, control: Control | None) -> None:
+    """Do every check, and write into the row what came of it."""
+    for one in all_checks(control):
+        wrong = one(evidence)
         row.checks += 1
         row.checks_failed += bool(wrong)
-        row.wrong += [f"{check.__name__}: {line}" for line in wrong]
-    row.trials = evidence.sweep.trials_total
+        row.wrong += [f"{one.__name__}: {line}" for line in wrong]
+    row.trials += evidence.sweep.trials_total
     with_result = [run for run in evidence.runs if run.state in ("completed", "diverged") and run.value is not None]
-    row.trials_lost = row.trials - len({run.trial_id for run in with_result})
+    row.trials_lost += evidence.sweep.trials_total - len({run.trial_id for run in with_result})
 
 
 def _check_that_nothing_ended_by_itself(row: Row, cluster: Cluster) -> None:
