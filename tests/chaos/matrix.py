@@ -12,8 +12,8 @@ from tests.chaos.faults import Fault, Lengths, faults, killing, pair
 from tests.chaos.siege import Strike
 
 LATEST_MOMENT = 0.6
-# Besides all pairs of killings: a worker that comes back when MLflow does, to runs that others have taken; a report that
-# was heard by a service that then dies; a service and a worker that are gone at once while nothing can be written.
+# Besides all pairs of killings: a worker that comes back when MLflow does, to runs that others have taken; a report
+# that a service heard which then dies; a worker that dies while nothing can be written.
 AWKWARD = [
     ("MLflow away", "worker stopped beyond its lease"),
     ("answers lost", "service killed"),
