@@ -8,13 +8,14 @@ CONSTRAINED := -c constraints.txt
 # Compiled modules are kept: every process of the product imports the same large packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-parity setup-bench parity demo test lint audit format bench docs clean
+.PHONY: help setup setup-dev setup-parity setup-bench parity demo test chaos lint audit format bench docs clean
 
 help:
 	@echo "make setup   install Rampline with pinned dependencies into $(VENV)"
 	@echo "make demo    run one sweep end to end and show its winner"
 	@echo "make test    run all tests"
 	@echo "make parity  test the schedules against the libraries that they reproduce (installs transformers, optax, ...)"
+	@echo "make chaos   kill every part of the product for 30 minutes (ARGS='--help' tells more)"
 	@echo "make lint    check style, types and import directions"
 	@echo "make audit   look the pinned dependencies up among the known vulnerabilities (part of lint)"
 	@echo "make bench   run the benchmarks"
@@ -65,6 +66,9 @@ demo: setup
 
 test: setup-dev
 	$(BIN)/python -m pytest
+
+chaos: setup-dev
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff format --check .

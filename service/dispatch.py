@@ -4,6 +4,7 @@ import threading
 import time
 
 from service.domain import quarantine, queue, sweeps, workers
+from service.grace import Grace
 from service.sampling import Sampling
 from service.store.engine import Store
 from service.wire.protocol import Claim, Granted, Lease
@@ -20,9 +21,14 @@ class Dispatcher:
         self._store = store
         self._sampling = sampling
         self._lease_seconds = lease_seconds
+        self._grace = Grace(store, lease_seconds)
         self._changed = threading.Condition()
         self._changes = 0
         self._closed = False
+
+    def watch(self) -> None:
+        """Look whether the database answers, so that leases are given grace after an outage."""
+        self._grace.watch()
 
     def wake(self) -> None:
         """Let every waiting claim look again."""
@@ -60,6 +66,7 @@ class Dispatcher:
             self._changed.wait_for(lambda: self._changes != changes or self._closed, seconds)
 
     def _try(self, request: Claim) -> tuple[list[Lease], float]:
+        self._grace.watch()
         with self._store.read() as session:
             suspects = quarantine.suspects(session)
         if suspects:

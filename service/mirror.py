@@ -30,6 +30,9 @@ _STATUS: dict[str, "Ending"] = {
     "failed": "FAILED",
     "cancelled": "KILLED",
 }
+# An ended run's state and outcome, and its MLflow run: another that is open for it is that of an attempt which lost it, begun after
+# the last one had looked for those before it. A cancelled run's last attempt may not have told us its own.
+_Ended = tuple[str, str, str | None]
 
 
 class Mirror:
@@ -57,7 +60,7 @@ class Mirror:
         self._closing.each(ended, self._close_summary)
 
     def close_runs(self) -> None:
-        """End the MLflow runs of ended runs whose worker is gone."""
+        """End the MLflow runs of ended runs whose worker is gone; delete those that another attempt left beside."""
         with self._store.read() as session:
             abandoned = self._abandoned(session)
         self._abandoning.each(abandoned, lambda experiment: self._close_runs(experiment, abandoned[experiment]))
@@ -102,16 +105,19 @@ class Mirror:
             with self._store.write() as session:
                 session.get_one(Sweep, sweep_id).to_track = False
 
-    def _close_runs(self, experiment_id: str, ended: Mapping[int, tuple[str, str]]) -> None:
+    def _close_runs(self, experiment_id: str, ended: Mapping[int, _Ended]) -> None:
         still_open = self._tracker.open_runs(experiment_id)
-        for run_id, (state, outcome) in ended.items():
+        for run_id, (state, outcome, own) in ended.items():
             for mlflow_run_id in still_open.get(run_id, []):
-                self._tracker.end_run(mlflow_run_id, _STATUS[state], outcome)
+                if own is None or own == mlflow_run_id or state == "cancelled":
+                    self._tracker.end_run(mlflow_run_id, _STATUS[state], outcome)
+                else:
+                    self._tracker.delete_run(mlflow_run_id)
         with self._store.write() as session:
             session.execute(update(Run).where(Run.id.in_(ended)).values(to_track=False))
 
-    def _abandoned(self, session: Session) -> dict[str, dict[int, tuple[str, str]]]:
-        """Ended runs that MLflow may still show as running: their ids, states and outcomes, by experiment."""
+    def _abandoned(self, session: Session) -> dict[str, dict[int, _Ended]]:
+        """Ended runs that MLflow may still show as running, by experiment and id."""
         now = clock.now(session)
         gone = or_(
             Run.worker_id.is_(None),
@@ -120,16 +126,16 @@ class Mirror:
             Run.ended_at < now - _FORGOTTEN,
         )
         rows = session.execute(
-            select(Run.id, Run.state, Run.cause, Sweep.mlflow_experiment_id)
+            select(Run.id, Run.state, Run.cause, Run.mlflow_run_id, Sweep.mlflow_experiment_id)
             .join(Sweep, Run.sweep_id == Sweep.id)
             .outerjoin(Worker, Run.worker_id == Worker.id)
             .where(Run.to_track, gone, Sweep.mlflow_experiment_id.is_not(None))
             .order_by(Run.ended_at)
             .limit(_BATCH)
         )
-        found: dict[str, dict[int, tuple[str, str]]] = {}
-        for run_id, state, cause, experiment_id in rows:
-            found.setdefault(str(experiment_id), {})[run_id] = state, cause or state
+        found: dict[str, dict[int, _Ended]] = {}
+        for run_id, state, cause, own, experiment_id in rows:
+            found.setdefault(str(experiment_id), {})[run_id] = state, cause or state, own
         return found
 
     def steps(self) -> dict[str, Callable[[], None]]:

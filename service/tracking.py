@@ -95,6 +95,10 @@ class Tracker:
         self._client.set_tag(mlflow_run_id, "rampline.outcome", outcome)
         self._client.set_terminated(mlflow_run_id, status=status)
 
+    def delete_run(self, mlflow_run_id: str) -> None:
+        """Put a run into MLflow's trash."""
+        self._client.delete_run(mlflow_run_id)
+
     def _search_open(self, experiment_id: str) -> Iterator[Run]:
         for status in _OPEN:
             token = None

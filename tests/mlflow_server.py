@@ -15,6 +15,16 @@ import pytest
 _START_SECONDS = 60.0
 
 
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def server_command(directory: Path, port: int) -> list[str]:
+    """The command of a server that keeps everything in this directory."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "-w", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{directory}/mlflow.db"]
+    return [*command, "--artifacts-destination", str(directory / "artifacts")]
+
+
 class MlflowServer:
     """One server on a port and a directory of its own."""
 
@@ -32,24 +42,10 @@ class MlflowServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self._port),
-            "-w",
-            "1",
-        ]
-        command += ["--backend-store-uri", f"sqlite:///{self._directory}/mlflow.db"]
-        command += ["--artifacts-destination", str(self._directory / "artifacts")]
-        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        command = server_command(self._directory, self._port)
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True
+                command, env=os.environ | QUIET, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():

@@ -8,11 +8,12 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
@@ -76,58 +77,106 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@contextlib.contextmanager
-def running(*, durable: bool = False) -> Iterator[Postgres]:
-    """A server that ends with the context; a durable one writes its log to the disk before it answers."""
-    binaries, user = find_binaries(), _unprivileged_user()
-    directory = Path(tempfile.mkdtemp(prefix="rampline-pg-"))
-    if user is not None:
-        shutil.chown(directory, user)
-    as_user: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
-    environment = {**os.environ, "LC_ALL": "C", "HOME": str(directory)}
-    try:
+class Server:
+    """A server in a directory of its own, which can be killed and started again on what it has stored."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        self.port = _free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self._directory = directory
+        self._binaries, user = find_binaries(), _unprivileged_user()
+        self._as_user: dict[str, Any] = {}
+        if user is not None:
+            shutil.chown(directory, user)
+            self._as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+        self._environment = {**os.environ, "LC_ALL": "C", "HOME": str(directory)}
+        given = {"max_connections": "200", **settings}
+        self._options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+
+    def initialise(self) -> None:
+        """Make the directory's databases."""
+        data = self._directory / "data"
         made = subprocess.run(
-            [binaries / "initdb", "-D", directory / "data", "-U", "rampline", "-A", "trust", "-E", "UTF8", "--no-sync"],
-            cwd=directory,
-            env=environment,
+            [self._binaries / "initdb", "-D", data, "-U", "rampline", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            cwd=self._directory,
+            env=self._environment,
             capture_output=True,
             text=True,
             check=False,
-            **as_user,
+            **self._as_user,
         )
         if made.returncode:
             raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
-        port = _free_port()
-        settings = {"max_connections": "200"} | ({} if durable else _HASTY)
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [
-                    binaries / "postgres",
-                    "-D",
-                    directory / "data",
-                    "-p",
-                    str(port),
-                    "-h",
-                    "127.0.0.1",
-                    "-k",
-                    directory,
-                    *options,
-                ],
-                cwd=directory,
-                env=environment,
+
+    def start(self) -> None:
+        """Start it and wait until it answers; what a killed server left is recovered first."""
+        data, sockets = str(self._directory / "data"), str(self._directory)
+        place = ["-D", data, "-p", str(self.port), "-h", "127.0.0.1", "-k", sockets]
+        with (self._directory / "log").open("ab") as log:
+            process: subprocess.Popen[bytes] = subprocess.Popen(
+                [self._binaries / "postgres", *place, *self._options],
+                cwd=self._directory,
+                env=self._environment,
                 stdout=log,
                 stderr=log,
-                **as_user,
+                **self._as_user,
             )
+        self.process = process
+        _wait(process, self.port, self._directory / "log")
+
+    def pids(self) -> list[int]:
+        """The processes of the server, its first one first."""
+        assert self.process is not None
+        return [self.process.pid, *_children_of(self.process.pid)]
+
+    def kill(self) -> None:
+        """End every process of it at once, as a machine that fails would.
+
+        All of them: a server that starts while a process of the killed one still uses the shared memory is refused.
+        """
+        assert self.process is not None
+        left = self.pids()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
+        deadline = time.monotonic() + 30
+        while any(Path(f"/proc/{pid}").exists() for pid in left):
+            assert time.monotonic() < deadline, f"PostgreSQL's processes {left} do not end"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it in good order, whoever is still connected."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+            self.process.wait(30)
+
+
+@contextlib.contextmanager
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server that ends with the context; a durable one writes its log to the disk before it answers."""
+    directory = Path(tempfile.mkdtemp(prefix="rampline-pg-"))
+    try:
+        server = Server(directory, {} if durable else _HASTY)
+        server.initialise()
+        server.start()
         try:
-            _wait(process, port, directory / "log")
-            yield Postgres(port, process)
+            assert server.process is not None
+            yield Postgres(server.port, server.process)
         finally:
-            process.terminate()
-            process.wait(30)
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _children_of(parent: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            # The parent's id is the second field after the name, which stands in brackets and may hold anything.
+            if entry.name.isdigit() and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(entry.name))
+    return found
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -15,9 +15,9 @@ class Tracked:
         answer = httpx.get(f"{self._url}/experiments/get-by-name", params={"experiment_name": name}).raise_for_status()
         return dict(answer.json()["experiment"])
 
-    def runs(self, experiment_id: str) -> list[dict[str, Any]]:
-        body = {"experiment_ids": [experiment_id], "max_results": 1000}
-        return list(httpx.post(f"{self._url}/runs/search", json=body).raise_for_status().json()["runs"])
+    def runs(self, experiment_id: str, *, view: str = "ACTIVE_ONLY") -> list[dict[str, Any]]:
+        body = {"experiment_ids": [experiment_id], "max_results": 1000, "run_view_type": view}
+        return list(httpx.post(f"{self._url}/runs/search", json=body).raise_for_status().json().get("runs", []))
 
     def history(self, run_id: str, key: str) -> list[tuple[int, float]]:
         """The points of a metric as (step, value), in the order of steps."""
@@ -26,6 +26,17 @@ class Tracked:
             httpx.get(f"{self._url}/metrics/get-history", params=params).raise_for_status().json().get("metrics", [])
         )
         return sorted((int(point["step"]), float(point["value"])) for point in metrics)
+
+    def histories(self, run_ids: list[str], key: str) -> dict[str, list[tuple[int, float]]]:
+        """The points of a metric of up to 100 runs with 25,000 points together, as the user interface asks for them."""
+        found: dict[str, list[tuple[int, float]]] = {run_id: [] for run_id in run_ids}
+        if run_ids:
+            url = self._url.replace("/api/", "/ajax-api/")
+            params: dict[str, Any] = {"run_id": run_ids, "metric_key": key, "max_results": 25_000}
+            answer = httpx.get(f"{url}/metrics/get-history-bulk", params=params).raise_for_status()
+            for point in answer.json().get("metrics", []):
+                found[point["run_id"]].append((int(point["step"]), float(point["value"])))
+        return {run_id: sorted(points) for run_id, points in found.items()}
 
     def artifacts(self, run_id: str) -> set[str]:
         answer = httpx.get(f"{self._url}/artifacts/list", params={"run_id": run_id}).raise_for_status().json()

@@ -86,7 +86,12 @@ def _parts(settings: Settings) -> Parts:
         studies = Studies(settings.optuna)
     sampling = Sampling(store, studies)
     token_use = TokenUse(store)
-    steps = {"telling Optuna results": sampling.tell_all, "noting the use of tokens": token_use.write}
+    dispatcher = Dispatcher(store, sampling, settings.lease_seconds)
+    steps = {
+        "watching the leases": dispatcher.watch,
+        "telling Optuna results": sampling.tell_all,
+        "noting the use of tokens": token_use.write,
+    }
     if settings.mlflow_url is not None:
         steps |= Mirror(store, settings.mlflow_url, settings.lease_seconds).steps()
     return Parts(
@@ -95,7 +100,7 @@ def _parts(settings: Settings) -> Parts:
         studies=studies,
         library=CorpusLibrary(settings.artifacts, settings.corpora),
         states=StateLibrary(settings.artifacts / "states", settings.states_gib * 2**30),
-        dispatcher=Dispatcher(store, sampling, settings.lease_seconds),
+        dispatcher=dispatcher,
         reconciler=Reconciler(steps),
         token_use=token_use,
     )

@@ -93,6 +93,27 @@ def test_a_run_that_was_closed_by_its_worker_is_left_as_it_is(harness: Harness, 
     assert not harness.runs(sweep)[0].to_track
 
 
+def test_a_record_that_a_lost_attempt_began_late_does_not_stand_beside_that_of_the_last_attempt(
+    harness: Harness, mlflow_server: MlflowServer
+) -> None:
+    mirror = Mirror(harness.store, mlflow_server.url, LEASE_SECONDS)
+    sweep = harness.submit(name=f"late {id(harness)}")
+    mirror.open_summaries()
+    experiment = str(harness.sweep(sweep).mlflow_experiment_id)
+    worker = harness.worker()
+    lease = harness.claim(worker, 1)[0]
+    shown = start_run(mlflow_server, experiment, lease.run_id)
+    harness.report(worker, _named(lease.run_id, lease.fence, shown))
+    _post(mlflow_server, "runs/update", {"run_id": shown, "status": "FINISHED"})
+    harness.finish(worker, [lease])
+    late = start_run(mlflow_server, experiment, lease.run_id)
+    with harness.store.write() as session:
+        workers.leave(session, worker)
+    mirror.close_runs()
+    statuses = status_of(mlflow_server, experiment)
+    assert (statuses.get(shown), statuses.get(late)) == ("FINISHED", None)
+
+
 def test_mlflow_being_away_is_said_once_and_other_work_goes_on(
     harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
