@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 import fsspec
-import httpx
 from pydantic import TypeAdapter
 
+from service.wire.calls import Calls
+from service.wire.retries import STATE_SECONDS
 from service.wire.states import Kept, StateView, superfluous
 
-CALL_SECONDS = 60.0
 _ABANDONED_SECONDS = 3_600.0
 _VIEWS = TypeAdapter(list[StateView])
 
@@ -170,15 +170,11 @@ class ThroughService:
     """The service keeps them, for workers that share no place; it makes room by itself."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._http = httpx.Client(
-            base_url=f"{url.rstrip('/')}/api/v1/states",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=CALL_SECONDS,
-        )
+        self._calls = Calls(url, token, seconds=STATE_SECONDS)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._calls.close()
 
     def names(self, base: str) -> list[str]:
         """What is kept under this base."""
@@ -205,7 +201,7 @@ class ThroughService:
     def _call(self, method: str, path: str, content: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/octet-stream"} if content is not None else None
         with _said():
-            answer = self._http.request(method, f"/{path}", content=content, headers=headers)
+            answer = self._calls.send(method, f"/states/{path}", content=content, headers=headers)
             if not answer.is_success:
                 raise StoreError(f"the service answered {answer.status_code}: {answer.text[:300]}")
             return answer.content

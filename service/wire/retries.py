@@ -10,6 +10,7 @@ import time
 
 CALL_SECONDS = 20.0  # for a call between worker, command line and service, if the answer is not held back on purpose
 TEXT_SECONDS = 80.0  # for fetching a text to train on
+STATE_SECONDS = 60.0  # for writing or reading the state of a lane
 PROBE_SECONDS = 2.0
 DATABASE_SECONDS = 30.0  # for reaching the database, and for noticing that its machine is gone
 

@@ -53,6 +53,8 @@ def detail(*, mlflow: str | None = "http://127.0.0.1:9", **run: Any) -> RunDetai
         "total_steps": 40,
         "value": 2.0,
         "attempt": 1,
+        "attempts": [],
+        "outcome": "completed",
         "worker": None,
         "error": None,
         "mlflow_run_id": "a" * 32,
