@@ -21,7 +21,6 @@ from service.wire.views import RunView
 from tests.acceptance.lonely import TINY, Line, wait_until, worker
 from tests.acceptance.running import environment, free_port
 from tests.integration.serving import TOKENS, Serving, finished, hello, running
-from worker.bell import Bell
 from worker.claiming import Claimer
 from worker.main import WorkerError, run
 from worker.reporting import Reporter
@@ -186,10 +185,3 @@ def test_a_worker_whose_thread_dies_says_so_and_gives_its_runs_back(
         run(given)
     assert {run.state for run in runs_of(serving, sweep)} == {"queued"}
     assert {end for run in runs_of(serving, sweep) for end in ends(run)} <= {"evicted"}
-
-
-def test_a_thread_that_ends_by_itself_lets_the_worker_work_on() -> None:
-    bell = Bell()
-    bell.thread("short", lambda: None).join()
-    assert not bell.leaving
-    assert bell.failure is None
