@@ -1,5 +1,6 @@
 """Workers that are stopped, killed by what they train, cut off, or defective: real processes, one service."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -93,10 +94,11 @@ def test_a_run_that_kills_its_worker_three_times_is_quarantined_and_the_others_c
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            start_new_session=True,
         )
     assert killer.stdout is not None
     assert killer.stdin is not None
-    with killer:
+    try:
         for _ in range(3):
             assert killer.stdout.readline() == "died\n", log.read_text()
             with serving.parts.store.write() as session:  # nobody has to wait for the lease
@@ -104,8 +106,10 @@ def test_a_run_that_kills_its_worker_three_times_is_quarantined_and_the_others_c
                 session.execute(held.values(lease_expires_at=clock.now(session)))
             killer.stdin.write("again\n")
             killer.stdin.flush()
-        wait_until(lambda: serving["member"].sweep(sweep).state == "completed")
-        killer.kill()
+        wait_until(lambda: serving["member"].sweep(sweep).state == "completed", seconds=150)
+    finally:
+        os.killpg(killer.pid, signal.SIGKILL)
+        killer.communicate()
     trials = serving["member"].all_trials(sweep)
     (poison,) = trials.pop(2).runs
     assert poison.outcome == "quarantined"
