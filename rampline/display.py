@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from schedules import build
-from service.client import Client
+from service.client import Client, ServiceUnreachableError
+from service.wire.retries import Backoff
 from service.wire.views import Best, QueueView, SweepView, TrialView, WorkerView
 
 ENDED = {"completed", "cancelled", "failed"}
 POLL_SECONDS = 0.5
 PLAIN_LINE_SECONDS = 5.0
+AWAY_SECONDS = 300.0
 NEWS_SECONDS = 5.0  # a worker sends what it has every two
 
 
@@ -70,12 +72,24 @@ def _follow(client: Client, sweep_id: int) -> Iterator[tuple[SweepView, float]]:
     yield sweep, speed
     while sweep.state not in ENDED:
         time.sleep(POLL_SECONDS)
-        before, sweep = sweep, client.sweep(sweep_id)
+        before, sweep = sweep, _look(client, sweep_id)
         now = time.monotonic()
         latest = max(0, sweep.progress.updates_done - before.progress.updates_done) / (now - seen)
         speed = latest if speed == 0 else 0.9 * speed + 0.1 * latest
         seen = now
         yield sweep, speed
+
+
+def _look(client: Client, sweep_id: int) -> SweepView:
+    """Look at a sweep; a service that is away for some minutes, to be restarted say, is waited for."""
+    backoff = Backoff(budget=AWAY_SECONDS)
+    while True:
+        try:
+            return client.sweep(sweep_id)
+        except ServiceUnreachableError:
+            if backoff.spent:
+                raise
+        time.sleep(backoff.wait())
 
 
 def status_line(sweep: SweepView, speed: float) -> str:

@@ -30,8 +30,8 @@ _STATUS: dict[str, "Ending"] = {
     "failed": "FAILED",
     "cancelled": "KILLED",
 }
-# An ended run's state and outcome, and its MLflow run: another that is open for it is that of an attempt which lost it, begun after
-# the last one had looked for those before it. A cancelled run's last attempt may not have told us its own.
+# An ended run's state and outcome, and its MLflow run. Another that is open for it is that of an attempt which lost it,
+# begun after the last one had looked for those before it; a cancelled run's last attempt may not have told us its own.
 _Ended = tuple[str, str, str | None]
 
 

@@ -13,7 +13,7 @@ from service.store.engine import Store
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
-_END_SECONDS = 3.0  # a step that hangs may be cut short
+_END_SECONDS = 10.0
 
 
 class Reconciler:

@@ -29,6 +29,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from service.domain.space import SCHEDULE, Axis, Point, Scalar, SearchSpace
 from service.domain.tried import identity, untried
+from service.wire.retries import POSTGRES_OPTIONS
 
 POSTGRES_SCHEMA = "optuna"
 # A cached study holds its trials in memory; the least recently used one is read again when it is needed.
@@ -64,7 +65,7 @@ class Studies:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         _make_schema(url)
         parsed = make_url(url)
-        options = {"timeout": 30} if parsed.get_backend_name() == "sqlite" else {}
+        options = {"timeout": 30} if parsed.get_backend_name() == "sqlite" else POSTGRES_OPTIONS
         self._storage = RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True, "connect_args": options})
         self._studies: OrderedDict[str, optuna.Study] = OrderedDict()
         self._lock = threading.Lock()

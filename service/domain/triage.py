@@ -27,9 +27,6 @@ RULES: Mapping[AttemptOutcome, Rule] = {
 }
 assert set(RULES) == set(get_args(AttemptOutcome))
 
-# What attempts are stored with: the two ways of being evicted are kept apart.
-STORED = ("released", "lost", *(outcome for outcome in RULES if outcome != "evicted"))
-
 
 def shown(stored: str) -> AttemptOutcome:
     """The outcome of an attempt, by what is stored of it."""

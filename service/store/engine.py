@@ -17,6 +17,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from service.wire.retries import POSTGRES_OPTIONS
+
 SCHEMA = "rampline"
 BUSY_SECONDS = 30
 WRITE = {"rampline_write": True}
@@ -31,7 +33,7 @@ def engine_for(database_url: str) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
     if "options" not in url.query:
         url = url.update_query_dict({"options": f"-csearch_path={SCHEMA} -ctimezone=utc"})
-    return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=24, connect_args={"connect_timeout": 10})
+    return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=24, connect_args=POSTGRES_OPTIONS)
 
 
 def _sqlite_engine(url: URL) -> Engine:

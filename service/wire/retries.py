@@ -11,8 +11,15 @@ import time
 CALL_SECONDS = 20.0  # for a call between worker, command line and service, if the answer is not held back on purpose
 TEXT_SECONDS = 80.0  # for fetching a text to train on
 STATE_SECONDS = 60.0  # for writing or reading the state of a lane
-PROBE_SECONDS = 2.0
-DATABASE_SECONDS = 30.0  # for reaching the database, and for noticing that its machine is gone
+
+# PostgreSQL: for reaching it, and for noticing within half a minute that its machine is gone.
+POSTGRES_OPTIONS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 
 # MLflow's own client: one try, each with a deadline. Read from the environment at every call.
 MLFLOW_ENVIRONMENT = {

@@ -1,5 +1,6 @@
 """Workers that are stopped, killed by what they train, cut off, or defective: real processes, one service."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,6 @@ from service.wire.views import RunView
 from tests.acceptance.lonely import TINY, Line, wait_until, worker
 from tests.acceptance.running import environment, free_port
 from tests.integration.serving import TOKENS, Serving, finished, hello, running
-from worker.bell import Bell
 from worker.claiming import Claimer
 from worker.main import WorkerError, run
 from worker.reporting import Reporter
@@ -94,10 +94,11 @@ def test_a_run_that_kills_its_worker_three_times_is_quarantined_and_the_others_c
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            start_new_session=True,
         )
     assert killer.stdout is not None
     assert killer.stdin is not None
-    with killer:
+    try:
         for _ in range(3):
             assert killer.stdout.readline() == "died\n", log.read_text()
             with serving.parts.store.write() as session:  # nobody has to wait for the lease
@@ -105,8 +106,10 @@ def test_a_run_that_kills_its_worker_three_times_is_quarantined_and_the_others_c
                 session.execute(held.values(lease_expires_at=clock.now(session)))
             killer.stdin.write("again\n")
             killer.stdin.flush()
-        wait_until(lambda: serving["member"].sweep(sweep).state == "completed")
-        killer.kill()
+        wait_until(lambda: serving["member"].sweep(sweep).state == "completed", seconds=150)
+    finally:
+        os.killpg(killer.pid, signal.SIGKILL)
+        killer.communicate()
     trials = serving["member"].all_trials(sweep)
     (poison,) = trials.pop(2).runs
     assert poison.outcome == "quarantined"
@@ -186,10 +189,3 @@ def test_a_worker_whose_thread_dies_says_so_and_gives_its_runs_back(
         run(given)
     assert {run.state for run in runs_of(serving, sweep)} == {"queued"}
     assert {end for run in runs_of(serving, sweep) for end in ends(run)} <= {"evicted"}
-
-
-def test_a_thread_that_ends_by_itself_lets_the_worker_work_on() -> None:
-    bell = Bell()
-    bell.thread("short", lambda: None).join()
-    assert not bell.leaving
-    assert bell.failure is None

@@ -76,6 +76,23 @@ def test_runs_that_a_gone_worker_left_open_are_closed_and_others_are_not(
     assert sum(run.to_track for run in harness.runs(sweep)) == 1
 
 
+def test_a_run_that_killed_its_workers_is_shown_as_quarantined(harness: Harness, mlflow_server: MlflowServer) -> None:
+    mirror = Mirror(harness.store, mlflow_server.url, LEASE_SECONDS)
+    space = {"schedule": ["linear"], "peak_lr": [0.01]}
+    sweep = harness.submit(name=f"poison {id(harness)}", space=space)
+    mirror.open_summaries()
+    experiment = str(harness.sweep(sweep).mlflow_experiment_id)
+    while leases := harness.claim(worker := harness.worker(), 1):
+        shown, victim = start_run(mlflow_server, experiment, leases[0].run_id), worker
+        harness.expire()
+    with harness.store.write() as session:
+        workers.leave(session, victim)
+    mirror.close_runs()
+    found = {run["info"]["run_id"]: run for run in Tracked(mlflow_server.url).runs(experiment)}
+    assert found[shown]["info"]["status"] == "FAILED"
+    assert tags_of(found[shown])["rampline.outcome"] == "quarantined"
+
+
 def test_a_run_that_was_closed_by_its_worker_is_left_as_it_is(harness: Harness, mlflow_server: MlflowServer) -> None:
     mirror = Mirror(harness.store, mlflow_server.url, LEASE_SECONDS)
     sweep = harness.submit(name=f"closed {id(harness)}")

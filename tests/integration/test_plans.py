@@ -9,7 +9,7 @@ from sqlalchemy import Connection, event
 from service.domain import best, queue, sweeps, trials, workers
 from service.store.engine import Store
 from service.wire.protocol import Held
-from tests.integration.harness import LEASE_SECONDS, RANDOM, Harness
+from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness
 
 GROWING = ("sweeps", "trials", "runs", "attempts", "val_points", "events", "corpora")
 
@@ -85,6 +85,10 @@ def _work(harness: Harness) -> None:
     harness.claim(worker, 2)
     with harness.store.write() as session:
         sweeps.cancel(session, harness.principal, third)
+    poison = GRID["space"] | {"warmup_steps": [2], "peak_lr": [0.001], "schedule": ["linear"]}
+    harness.submit(space=poison)
+    while harness.claim(harness.worker(), 1):
+        harness.expire()
     with harness.store.read() as session:
         shown = sweeps.page(session, harness.principal, None, None, 50, "completed")
         sweeps.page(session, harness.principal, None, other, 50, None)
