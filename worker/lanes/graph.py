@@ -129,7 +129,7 @@ class _Graph:
             results_U2K[first:last].copy_(self._results_U2K[: last - first, :, :n], non_blocking=True)
         alive_K[:n] = self._alive_K[:n]
         if pinned:
-            torch.cuda.current_stream(self._rows_3KN.device).synchronize()
+            _wait(self._rows_3KN.device)
         return results_U2K.transpose(0, 1)
 
     def _update(self) -> None:
@@ -142,3 +142,12 @@ class _Graph:
         )
         self._results_U2K.index_copy_(0, self._u_1, results_2K[None])
         self._u_1.add_(1)
+
+
+def _wait(device: torch.device) -> None:
+    """Wait until the device has done all that it was asked for so far."""
+    new_event: Callable[[], torch.cuda.Event] = torch.cuda.Event
+    with torch.cuda.device(device):
+        event = new_event()
+        event.record()
+        event.synchronize()

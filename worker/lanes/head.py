@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from worker.lanes.linear import product
+from worker.lanes.linear import product, weight_gradient
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -34,7 +34,7 @@ class _HeadLoss(torch.autograd.Function):
         g_KMV = p_KMV.scatter_add_(2, targets_KM1, p_KMV.new_full((), -1.0).expand_as(targets_KM1))
         g_KMV.mul_((g_K / p_KMV.shape[1])[:, None, None])
         g_KMV = g_KMV.to(x_KMD.dtype)
-        return product(g_KMV, weight_KVD.mT), product(g_KMV.mT, x_KMD.mT), None
+        return product(g_KMV, weight_KVD.mT), weight_gradient(g_KMV, x_KMD), None
 
 
 _apply: Callable[[Tensor, Tensor, Tensor], Tensor] = _HeadLoss.apply

@@ -24,9 +24,7 @@ def product(a_KMI: Tensor, b_KOI: Tensor, bias_KO: Tensor | None = None) -> Tens
     time of MKL, which stands behind bmm and leaves half of those processors' width unused. Behind bmm of bfloat16
     stands oneDNN already.
     """
-    sides = (*a_KMI.shape[1:], b_KOI.shape[1])
-    wide = a_KMI.device.type == "cpu" and a_KMI.dtype == torch.float32
-    if wide and min(sides) >= _NARROWEST and math.prod(sides) >= _LARGE and onednn_is_faster():
+    if _goes_to_onednn(a_KMI, b_KOI):
         biases = [None] * len(a_KMI) if bias_KO is None else bias_KO.unbind()
         lanes = [
             torch.ops.mkldnn._linear_pointwise(a_MI, b_OI, bias_O, "none", [], "")
@@ -36,6 +34,24 @@ def product(a_KMI: Tensor, b_KOI: Tensor, bias_KO: Tensor | None = None) -> Tens
     if bias_KO is None:
         return torch.bmm(a_KMI, b_KOI.mT)
     return torch.baddbmm(bias_KO[:, None], a_KMI, b_KOI.mT)
+
+
+def weight_gradient(g_KMO: Tensor, x_KMI: Tensor) -> Tensor:
+    """Return ``g.T @ x`` of every lane, [K, O, I].
+
+    oneDNN copies its first factor where that is transposed, so the narrower one comes first.
+    """
+    g_KOM, x_KIM = g_KMO.mT, x_KMI.mT
+    if x_KIM.shape[1] < g_KOM.shape[1] and _goes_to_onednn(x_KIM, g_KOM):
+        return product(x_KIM, g_KOM).mT
+    return product(g_KOM, x_KIM)
+
+
+def _goes_to_onednn(a_KMI: Tensor, b_KOI: Tensor) -> bool:
+    if a_KMI.device.type != "cpu" or a_KMI.dtype != torch.float32:
+        return False
+    sides = (*a_KMI.shape[1:], b_KOI.shape[1])
+    return min(sides) >= _NARROWEST and math.prod(sides) >= _LARGE and onednn_is_faster()
 
 
 @cache
@@ -62,7 +78,7 @@ class _Linear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, g_KMO: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x_KMI, weight_KOI = ctx.saved_tensors
-        return product(g_KMO, weight_KOI.mT), product(g_KMO.mT, x_KMI.mT), g_KMO.sum(1)
+        return product(g_KMO, weight_KOI.mT), weight_gradient(g_KMO, x_KMI), g_KMO.sum(1)
 
 
 _apply: Callable[[Tensor, Tensor, Tensor], Tensor] = _Linear.apply

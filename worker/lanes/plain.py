@@ -37,7 +37,10 @@ class Attention(nn.Module):
         q_BHTE, k_BHTE, v_BHTE = (
             part_BTD.view(B, T, self.n_heads, -1).transpose(1, 2) for part_BTD in self.qkv(x_BTD).chunk(3, dim=-1)
         )
-        y_BHTE = functional.scaled_dot_product_attention(q_BHTE, k_BHTE, v_BHTE, is_causal=True)
+        with torch.autocast("cpu", enabled=False):  # torch's kernel for bfloat16 is the slower one on a CPU
+            if x_BTD.device.type == "cpu":
+                q_BHTE, k_BHTE, v_BHTE = q_BHTE.float(), k_BHTE.float(), v_BHTE.float()
+            y_BHTE = functional.scaled_dot_product_attention(q_BHTE, k_BHTE, v_BHTE, is_causal=True)
         y_BTD: Tensor = self.out(y_BHTE.transpose(1, 2).reshape(B, T, D))
         return y_BTD
 
@@ -97,7 +100,8 @@ class Transformer(nn.Module):
 
     Token embeddings are scaled by sqrt(d_model) (section 3.4) and start normal with deviation d_model**-0.5, as
     learned positions do; matrices start Xavier uniform (Glorot & Bengio 2010), as in the paper's own code;
-    biases start at 0 and norms at 1. Precision "bf16" is torch's autocast: products in bfloat16, all else in float32.
+    biases start at 0 and norms at 1. Precision "bf16" is torch's autocast: products in bfloat16, all else in float32,
+    and on a CPU attention, too.
     """
 
     def __init__(self, shape: Shape, seed: int) -> None:

@@ -1,5 +1,6 @@
 """Shapes, plans and a text small enough to train in a test."""
 
+from dataclasses import replace
 from functools import cache
 from pydoc_data.topics import topics
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 
 import schedules
+from worker.lanes.alone import Alone
 from worker.lanes.batch import LaneBatch
 from worker.lanes.data import Corpus
 from worker.lanes.log import StepLog
@@ -70,6 +72,13 @@ def trained_alone(of: Shape, run: Plan, device: str = "cpu") -> tuple[StepLog, d
     batch.admit("alone", run)
     log = batch.advance(run.total_steps)["alone"]
     return log, batch.state("alone")
+
+
+def in_fp64(of: Shape, run: Plan) -> Alone:
+    """A run alone on the CPU whose parameters, moments and products are float64, from the same initial weights."""
+    alone = Alone(replace(of, precision="fp32"), run)
+    alone.model.double()
+    return alone
 
 
 def assert_same_bits(log: StepLog, expected: StepLog) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.unit.lanes.lane_examples import plan, shape
+from tests.unit.lanes.lane_examples import in_fp64, plan, shape
 from worker.lanes.alone import Alone, optimizer_of
 from worker.lanes.batch import LaneBatch
 from worker.lanes.layout import Layout
@@ -47,6 +47,14 @@ def test_every_option_of_the_model_equals_plain_training(fields: dict[str, objec
     batch.admit("run", run)
     expected = Alone(of, run).advance(20)
     np.testing.assert_allclose(batch.advance(20)["run"].train_loss, expected.train_loss, rtol=0, atol=TOLERANCE)
+
+
+def test_a_lane_equals_plain_training_in_fp64() -> None:
+    of, run = shape(norm="post", optimizer="adamw"), plan(1, total_steps=50)
+    exact = in_fp64(of, run).advance(50)
+    batch = LaneBatch[str](of, 1)
+    batch.admit("run", run)
+    np.testing.assert_allclose(batch.advance(50)["run"].train_loss, exact.train_loss, rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("fields", [{}, {"norm": "post"}, {"d_model": 64, "n_heads": 4, "tie_embeddings": False}])
