@@ -27,7 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from schedules import build
-from schedules.pictures import plot_rates, rendered
+from schedules.sketch import sketch
 from service.wire.protocol import Lease
 from worker.history import History, Point
 from worker.link import Backoff
@@ -212,7 +212,7 @@ class Tracker:
             curves = [("planned", build(record.lease.schedule).lrs())]
             if ending.history.lr:
                 curves.append(("applied", np.array(ending.history.lr)))
-            (folder / "lr.png").write_bytes(rendered(plot_rates(curves, scale="linear"), "png"))
+            (folder / "lr.svg").write_bytes(sketch(curves))
             (folder / "lr.json").write_text(json.dumps({"lr": ending.history.lr}))
             (folder / HISTORY).write_bytes(ending.history.compressed())
             self._client.log_artifacts(mlflow_run_id, directory)
