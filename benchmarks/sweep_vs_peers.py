@@ -76,8 +76,8 @@ class Turn:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    machine = _machine()
-    print(json.dumps(machine, indent=2))
+    about = machine()
+    print(json.dumps(about, indent=2))
     turns: list[Turn] = []
     names = [name for name in CONTENDERS if name.split()[0] in arguments.only]
     for d_model in arguments.model:
@@ -93,7 +93,7 @@ def main(arguments: argparse.Namespace) -> int:
             same = [turn for turn in turns if (turn.d_model, turn.trials) == (d_model, trials)]
             _report(d_model, trials, arguments.updates, {name: _of(same, name) for name in names})
     if arguments.json:
-        results = {"machine": machine, "updates": arguments.updates, "turns": [asdict(turn) for turn in turns]}
+        results = {"machine": about, "updates": arguments.updates, "turns": [asdict(turn) for turn in turns]}
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
@@ -207,7 +207,7 @@ def _report(d_model: int, trials: int, updates: int, turns: dict[str, list[Turn]
     sys.stdout.flush()
 
 
-def _machine() -> dict[str, object]:
+def machine() -> dict[str, object]:
     cpu = Path("/proc/cpuinfo")
     names = [line.split(":")[1].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")]
     return {

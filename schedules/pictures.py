@@ -8,18 +8,15 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import matplotlib
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from schedules.schedule import F64, Schedule
+from schedules.sketch import COLOURS, drawn
 
 Scale = Literal["linear", "log", "both"]
 
-# Okabe & Ito: told apart by colour-blind readers and in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
-MOST_POINTS = 2000
 
 
 def plot(schedules: Schedule | Iterable[Schedule], *, labels: Sequence[str] = (), scale: Scale = "both") -> Figure:
@@ -79,11 +76,7 @@ def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
 def _draw(axes: Axes, rates: F64, name: str, colour: str, style: str) -> None:
     peak = int(rates.argmax())
     top = float(rates[peak])
-    # Where a rate jumps and where the peak lies must survive the thinning.
-    jumps = np.flatnonzero(np.abs(np.diff(rates)) > top / 50)
-    evenly = np.arange(0, rates.size, max(1, rates.size // MOST_POINTS))
-    kept = [evenly, jumps, jumps + 1, np.array([peak, rates.size - 1])]
-    shown = np.unique(np.concatenate(kept)).astype(int)
+    shown = drawn(rates)
     axes.plot(shown + 1, rates[shown], color=colour, linestyle=style, linewidth=1.6, label=name)
     axes.plot([peak + 1], [top], marker="o", markersize=4, color=colour)
     text, beside = f"{top:.3g} at {peak + 1}", (4, 4)

@@ -27,7 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from schedules import build
-from schedules.pictures import plot_rates, rendered
+from schedules.sketch import sketch
 from service.wire.protocol import Lease
 from worker.bell import Bell
 from worker.history import History, Point
@@ -313,7 +313,7 @@ class Tracker:
             curves = [("planned", build(record.lease.schedule).lrs())]
             if history.lr:
                 curves.append(("applied", np.array(history.lr)))
-            (folder / "lr.png").write_bytes(rendered(plot_rates(curves, scale="linear"), "png"))
+            (folder / "lr.svg").write_bytes(sketch(curves))
             (folder / "lr.json").write_text(json.dumps({"lr": history.lr}))
             (folder / HISTORY).write_bytes(history.compressed())
             self._client.log_artifacts(mlflow_run_id, directory)

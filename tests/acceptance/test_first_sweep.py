@@ -166,7 +166,7 @@ def test_mlflow_holds_params_tags_and_the_rate_curve(up: Up, trials: list[TrialV
         assert tags["rampline.trial"] == str(trial.number)
         assert tags["rampline.replicate"] == str(run.replicate)
         assert tags["rampline.outcome"] == "completed"
-        assert {"lr.png", "lr.json", "history.json.gz"} <= mlflow.artifacts(str(run.mlflow_run_id))
+        assert {"lr.svg", "lr.json", "history.json.gz"} <= mlflow.artifacts(str(run.mlflow_run_id))
 
 
 def test_the_kept_history_is_what_the_charts_show(up: Up, trials: list[TrialView], tracked: Any) -> None:

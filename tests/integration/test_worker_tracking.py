@@ -110,7 +110,7 @@ def test_a_finished_record_is_complete(tracker: Tracker, mlflow_server: MlflowSe
     (run_id,) = record.created
     assert mlflow.history(run_id, "lr") == [(step, step * 1e-3) for step in range(1, UPDATES + 1)]
     assert [step for step, _ in mlflow.history(run_id, "grad_norm")] == list(range(1, UPDATES + 1))
-    assert mlflow.artifacts(run_id) == {"history.json.gz", "lr.json", "lr.png", "schedule.json"}
+    assert mlflow.artifacts(run_id) == {"history.json.gz", "lr.json", "lr.svg", "schedule.json"}
 
 
 def test_a_run_that_diverged_at_its_first_update_has_a_complete_record(
@@ -119,7 +119,7 @@ def test_a_run_that_diverged_at_its_first_update_has_a_complete_record(
     record = Record(tracker)
     record.finish()
     assert record.closed.wait(60)
-    assert "lr.png" in Tracked(mlflow_server.url).artifacts(record.created[0])
+    assert "lr.svg" in Tracked(mlflow_server.url).artifacts(record.created[0])
 
 
 def test_while_mlflow_is_away_nothing_blocks_and_nothing_is_lost_or_doubled(
