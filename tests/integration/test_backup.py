@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -103,7 +104,7 @@ def test_what_is_no_whole_copy_is_refused(harness: Harness, places: Places, tmp_
         back_up(places, copy)
     with pytest.raises(CopyError, match=r"here is not empty; restore into a new"):
         restore(Places.of(places.settings), copy)
-    spoils = {
+    spoils: dict[str, Callable[[], object]] = {
         "is not as it was made": lambda: (copy / "rampline.db").write_bytes(b"x"),
         "is missing": (copy / "artifacts" / "corpora" / "digest").unlink,
         "no complete backup": (copy / MANIFEST).unlink,
