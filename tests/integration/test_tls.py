@@ -107,6 +107,6 @@ def test_the_database_compares_digests_never_tokens(serving: Serving) -> None:
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_a_token_that_no_header_can_hold_is_refused_as_any_other(serving: Serving) -> None:
     for token in ("x" * 60_000, "é" * 40, "' OR 1=1 --"):
-        headers = {"Authorization": f"Bearer {token}".encode()}
+        headers = {b"Authorization": f"Bearer {token}".encode()}
         answered = httpx.get(f"{serving.url}/api/v1/sweeps", headers=headers)
         assert (answered.status_code, token[:10] in answered.text) == (401, False)
