@@ -50,6 +50,8 @@ from worker.lanes.sharing import SharedLanes
 from worker.link import Link
 from worker.loop import Loop
 from worker.reporting import Reporter
+from worker.states import States
+from worker.stores import store_at
 from worker.tracking import Tracker
 
 GOAL = 0.03
@@ -163,17 +165,30 @@ def _worker(product: Product, client: Client, sweep: Sweep, lanes: int) -> None:
         hello = Hello(name="overhead", device="cpu", device_name="CPU", lanes=lanes, version="0")
         welcome = link.register(hello)
         assert welcome.tracking_url is not None
-        tracker = Tracker(welcome.tracking_url, worker="overhead", device="CPU")
+        scratch = product.data_dir / "scratch"
+        tracker = Tracker(welcome.tracking_url, worker="overhead", device="CPU", bell=bell, directory=scratch / "spool")
+        store = store_at(welcome.states_url, service=product.url, token=token)
+        states = States(store, device, bell=bell, device_name="CPU", seconds=60, limit=welcome.states_bytes)
         reporter = Reporter(link, welcome.worker_id, bell, interval_seconds=welcome.report_seconds)
-        claimer = Claimer(link, Corpora(product.data_dir / "scratch", link), welcome.worker_id, reporter, bell)
+        claimer = Claimer(link, Corpora(scratch, link), welcome.worker_id, reporter, bell, states=states)
         capacity = Capacity(device, "CPU", product.data_dir, given=lanes)
         sweep_id = client.submit(sweep.spec()).id
         ended = threading.Thread(target=_leave_at_the_end, args=(client, sweep_id, bell))
         ended.start()
-        Loop(device, capacity, first_claim=lanes, bell=bell, claimer=claimer, reporter=reporter, tracker=tracker).run()
+        Loop(
+            device,
+            capacity,
+            first_claim=lanes,
+            bell=bell,
+            claimer=claimer,
+            reporter=reporter,
+            tracker=tracker,
+            states=states,
+        ).run()
         ended.join()
         claimer.stop()
         tracker.close(60)
+        states.close(60)
         reporter.stop()
         reporter.leave()
     assert client.sweep(sweep_id).state == "completed"

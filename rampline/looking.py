@@ -13,6 +13,7 @@ from rampline.reading import UnreadableError
 from service.api.validation import field_problems
 from service.domain.findings import shown
 from service.domain.plan import plan
+from service.domain.remainder import further_problems
 from service.errors import InvalidError
 from service.wire.sweep import SweepSpec
 from service.wire.views import Finding
@@ -48,6 +49,7 @@ def _lint_sweep(content: Mapping[str, Any]) -> list[Finding]:
         return plan(SweepSpec.model_validate(content)).findings
     except ValidationError as error:
         problems = field_problems([dict(entry) for entry in error.errors()])
+        problems += further_problems(content, problems)
     except InvalidError as error:
         problems = error.fields
     return [

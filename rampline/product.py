@@ -145,8 +145,10 @@ class Processes:
     def __init__(self, product: Product) -> None:
         self._product = product
         data, logs = product.data_dir.absolute(), product.data_dir.absolute() / "logs"
+        # On this machine's own addresses, where HTTPS protects nothing.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAMPLINE_TLS_")}
         environment = {
-            **os.environ,
+            **inherited,
             **MLFLOW_ENVIRONMENT,
             "RAMPLINE_DATA_DIR": str(data),
             "RAMPLINE_HOST": HOST,

@@ -1,9 +1,11 @@
 """What routes are given: the service's parts, and the caller with the role that the route asks for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -88,7 +90,7 @@ class Caller:
 
 def _refuse_unknown(request: Request) -> None:
     route: APIRoute = request.scope["route"]
-    known = [field.alias for field in route.dependant.query_params]
+    known = list(_query_names(route.dependant))
     remedy = f"known are {', '.join(known)}" if known else "this call has none"
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
@@ -98,6 +100,13 @@ def _refuse_unknown(request: Request) -> None:
                 for name in unknown
             ]
         )
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """The query parameters of a route and of what it depends on."""
+    yield from (field.alias for field in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _query_names(dependency)
 
 
 Viewer = Annotated[Principal, Depends(Caller("viewer"))]

@@ -11,9 +11,13 @@ from starlette.requests import ClientDisconnect
 
 from service import errors
 from service.api.validation import field_problems
+from service.domain.remainder import corpus_of, further_problems
+from service.domain.uploads import PREFIX as UPLOADED
 from service.errors import InvalidError, ServiceError
-from service.wire.problem import MEDIA_TYPE, Problem
+from service.wire.problem import MEDIA_TYPE, FieldProblem, Problem
 
+# Where sweeps are posted.
+SWEEPS = ("/api/v1/sweeps", "/api/v1/sweeps/preview")
 log = logging.getLogger(__name__)
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
@@ -75,7 +79,7 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
         case ServiceError():
             return error
         case RequestValidationError():
-            return InvalidError.of(field_problems(error.errors()))
+            return InvalidError.of(_told_at_once(request, error))
         case HTTPException() | ClientDisconnect():
             return _of_http(where, request.url.path, error)
         case OverflowError() | DataError():
@@ -85,6 +89,21 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
             return errors.UnavailableError("the database does not answer; try again in a few seconds")
     log.error("%s failed", where, exc_info=error)
     return ServiceError("something in the service failed that should not; its log says more")
+
+
+def _told_at_once(request: Request, error: RequestValidationError) -> list[FieldProblem]:
+    """What cannot be read, and of a sweep also what is wrong with the rest of it."""
+    told = field_problems(error.errors())
+    if request.url.path.rstrip("/") not in SWEEPS or not isinstance(error.body, dict):
+        return told
+    told += further_problems(error.body, told)
+    corpus, context = corpus_of(error.body)
+    if not corpus.startswith(UPLOADED):  # whose they are is known only to the route
+        try:
+            request.app.state.parts.library.read_for(corpus, context)
+        except InvalidError as unusable:
+            told += unusable.fields
+    return told
 
 
 def _of_http(where: str, path: str, error: HTTPException | ClientDisconnect) -> ServiceError:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import schedules
 from service.domain.findings import shown
-from service.domain.space import HORIZON, Axis, Configuration, Entry, SearchSpace
+from service.domain.space import HORIZON, SCHEDULE, Axis, Configuration, Entry, SearchSpace
 from service.errors import InvalidError
 from service.wire.problem import FieldProblem
 from service.wire.sweep import Model, SweepSpec
@@ -59,23 +59,22 @@ def plan(spec: SweepSpec) -> Plan:
     """
     space = SearchSpace(spec)
     problems = _Problems(space)
-    for entry in space.entries.values():
-        problems.of_entry(entry)
+    sound = [entry for entry in space.entries.values() if problems.of_entry(entry)]
     problems.of_axes()
-    problems.of_size()
-    problems.stop_if_any()
-    samples = _samples(space)
-    built = [schedule for sample in samples if (schedule := problems.of_configuration(sample)) is not None]
-    problems.stop_if_any()
+    whole = problems.of_size() and spec.sampler.type == "grid"
+    # Where the grid is not to be had, the ends of its axes still show what is wrong with them.
+    samples = _grid(space, sound) if whole else _corners(space, sound)
+    pairs = [(sample, schedule) for sample in samples if (schedule := problems.of_configuration(sample)) is not None]
     grid: list[Configuration] = []
+    built = [schedule for _, schedule in pairs]
     findings = _of_unused(space)
-    if spec.sampler.type == "grid":
+    if whole and len(sound) == len(space.entries) and len(pairs) == len(samples):
         grid, built = distinct(samples, built)
         findings += _of_duplicates(len(samples) - len(grid))
         problems.of_trials(len(grid))
-    findings += _of_curves(built, [sample.optimizer["betas"][1] for sample in grid or samples])
+    findings += _of_curves(built, [one.optimizer["betas"][1] for one in grid or [sample for sample, _ in pairs]])
     problems.of_findings(findings)
-    problems.stop_if_any()
+    problems.raise_if_any()
     size = len(grid) or space.size()
     trials = spec.trials or len(grid)
     if size is not None and trials > size:
@@ -104,22 +103,25 @@ class _Problems:
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self._found: dict[tuple[str, str], FieldProblem] = {}
+        self._of_axes: set[str] = set()
 
     def add(self, field: str, problem: str, remedy: str) -> None:
         if len(self._found) < MAX_PROBLEMS:
             self._found.setdefault((field, problem), FieldProblem(field=field, problem=problem, remedy=remedy))
 
-    def stop_if_any(self) -> None:
+    def raise_if_any(self) -> None:
         if self._found:
             raise InvalidError.of(list(self._found.values()))
 
-    def of_entry(self, entry: Entry) -> None:
+    def of_entry(self, entry: Entry) -> bool:
+        """Whether an entry names a family, and gives what that takes and needs."""
+        before = len(self._found)
         field = f"space.schedule.{entry.position}"
         kind = entry.fixed.get("type")
         if not isinstance(kind, str) or kind not in schedules.FAMILIES:
             problem = f"{kind!r} is not a schedule" if kind is not None else "it has no type"
             self.add(field, problem, closest(str(kind), schedules.FAMILIES))
-            return
+            return False
         for name in entry.fixed:
             if name == HORIZON:
                 self.add(f"{field}.{name}", "the length of runs is not a schedule's own", f"give {HORIZON} at the top")
@@ -131,6 +133,7 @@ class _Problems:
             if parameter.required and not supplied:
                 place = f"space.{name}" if name in ("peak_lr", "warmup_steps") else f"{field}.{name}"
                 self.add(place, f"{kind} needs {name} and it is missing", f"give {place}: {parameter.doc}")
+        return len(self._found) == before
 
     def of_axes(self) -> None:
         for axis in self._space.axes.values():
@@ -143,8 +146,10 @@ class _Problems:
                 if least < 0 or (axis.name in _POSITIVE and least == 0):
                     what = "negative" if least < 0 else "zero, which trains nothing"
                     self.add(field, f"{least:g} is {what}", f"give numbers {'>' if axis.name in _POSITIVE else '>='} 0")
+        self._of_axes = {field for field, _ in self._found}
 
-    def of_size(self) -> None:
+    def of_size(self) -> bool:
+        """Whether there is a size, and it is not too large."""
         spec = self._space.spec
         if spec.sampler.type != "grid":
             if spec.trials is None:
@@ -156,12 +161,16 @@ class _Problems:
             problem = f"{size} trials of {spec.replicates} replicates are {size * spec.replicates} runs"
             field = "space" if spec.sampler.type == "grid" else "trials"
             self.add(field, problem, f"at most {MAX_RUNS} runs: list fewer values, or split the sweep")
+            return False
+        return size is not None
 
     def of_configuration(self, configuration: Configuration) -> schedules.Schedule | None:
         try:
             return schedules.build(configuration.schedule)
         except schedules.ScheduleError as error:
-            self.add(self._place(configuration, error.field), error.problem, error.remedy)
+            place = self._place(configuration, error.field)
+            if place not in self._of_axes:  # what is wrong with an axis as such was said
+                self.add(place, error.problem, error.remedy)
             return None
 
     def of_trials(self, grid: int) -> None:
@@ -204,11 +213,15 @@ def _glance(total: int) -> NDArray[np.float64]:
     return np.unique(np.linspace(1, total, min(total, _GLANCE)).round())
 
 
-def _samples(space: SearchSpace) -> list[Configuration]:
-    """Every point of a grid; of a space with ranges, the points at their ends."""
-    if space.spec.sampler.type == "grid":
-        return [space.configuration(point) for point in space.grid()]
-    return [space.configuration(point) for entry in space.entries.values() for point in space.corners(entry)]
+def _grid(space: SearchSpace, entries: Sequence[Entry]) -> list[Configuration]:
+    """Every point of a grid that has one of these schedules."""
+    labels = {entry.label for entry in entries}
+    return [space.configuration(point) for point in space.grid() if point[SCHEDULE] in labels]
+
+
+def _corners(space: SearchSpace, entries: Sequence[Entry]) -> list[Configuration]:
+    """The points at the ends of every axis of these schedules."""
+    return [space.configuration(point) for entry in entries for point in space.corners(entry)]
 
 
 def _of_duplicates(count: int) -> list[Finding]:

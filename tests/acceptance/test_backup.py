@@ -1,6 +1,8 @@
 """A running product is copied, killed, and goes on elsewhere from the copy; its secrets are nowhere in clear."""
 
+import contextlib
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -10,13 +12,13 @@ from service.client import Client
 from tests.acceptance.running import RAMPLINE, Up, environment, processes_of, wait_for_end, wait_until_gone
 from tests.tracked import Tracked
 
-TRIALS = 8
+TRIALS = 6
 SWEEP: dict[str, Any] = {
     "name": "moved",
     "space": {"schedule": ["cosine"], "warmup_steps": [50], "peak_lr": {"low": 1e-4, "high": 1e-2, "log": True}},
     "sampler": {"type": "random"},
     "trials": TRIALS,
-    "total_steps": 1500,
+    "total_steps": 1000,
     "model": {"d_model": 16, "n_layers": 1, "n_heads": 2, "context": 16},
     "data": {"corpus": "upload:mine", "batch_size": 4, "val_windows": 8},
 }
@@ -43,10 +45,11 @@ def test_a_running_product_is_copied_and_its_sweep_is_finished_elsewhere(tmp_pat
     assert up.stop(signal.SIGKILL) == -signal.SIGKILL
     assert wait_until_gone(up.data_dir) == {}
 
+    assert 0 < left_in(tmp_path / "copy") < TRIALS
     there = Up(tmp_path / "there", ("--workers", "1", "--lanes", "2"))
     assert "1 sweeps are in" in rampline(there.data_dir, "restore", str(tmp_path / "copy"))
     there.start()
-    ended = wait_for_end(there.client, sweep.id)
+    ended = wait_for_end(there.client, sweep.id, 240)
     assert ended.progress.runs["completed"] == ended.progress.trials_done == TRIALS
     mlflow = Tracked(there.mlflow_url)
     experiment = mlflow.experiment(f"{ended.team}/moved #{sweep.id}")["experiment_id"]
@@ -66,6 +69,13 @@ def wait_until_some_have_ended(client: Client, sweep: int) -> None:
     while not 0 < client.sweep(sweep).progress.trials_done < TRIALS:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def left_in(copy: Path) -> int:
+    """How many trials the copy has yet to finish."""
+    with contextlib.closing(sqlite3.connect(copy / "rampline.db")) as database:
+        (ended,) = database.execute("SELECT count(*) FROM runs WHERE state = 'completed'").fetchone()
+    return TRIALS - int(ended)
 
 
 def assert_secrets_are_nowhere(up: Up, copy: Path) -> None:
