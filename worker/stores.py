@@ -174,7 +174,7 @@ class ThroughService:
         self._http = httpx.Client(
             base_url=f"{url.rstrip('/')}/api/v1/states",
             headers={"Authorization": f"Bearer {token}"},
-            timeout=CALL_SECONDS,
+            timeout=httpx.Timeout(CALL_SECONDS, connect=5.0),
         )
 
     def close(self) -> None:
