@@ -128,7 +128,7 @@ class Loop:
         past = self._lanes.admit(training.run_id, training.plan, eval_every=training.lease.eval_every, state=state)
         training.resumed_from = past.resumed_from
         if state is not None:
-            self._lanes.executed[training.run_id] = int(state.facts["executed"].get(str(training.run_id), 0))
+            self._lanes.executed[training.run_id] = state.executed(str(training.run_id))
         self._relive(training, past)
 
     def _lanes_for(self, training: Training) -> SharedLanes[int]:
@@ -203,7 +203,7 @@ class Loop:
         except (RuntimeError, MemoryError):
             why = f"out of memory on {self._device}, also while the batch was to shrink"
             self._fail(list(self._active.values()), f"{why}: {traceback.format_exc()[-3000:]}", "out_of_memory")
-            self._shape_key = None
+            self._lanes = self._shape_key = None
             return
         if shrunk:
             self._fitting[key] = self._reporter.lanes = lanes.capacity

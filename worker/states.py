@@ -15,6 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Literal
 
+import numpy as np
 import torch
 
 from service.wire.states import MAX_STATE_BYTES, StateName
@@ -68,6 +69,7 @@ class States:
         self._of_run: dict[int, list[tuple[str, str]]] = {}
         self._room, self._counted_at = 0.0, -_RESCAN_SECONDS
         self._failing = False
+        self._asked_again_at = 0.0
         self._read: dict[str, State] = {}
         self._thread = bell.thread("states", self._work)
 
@@ -80,7 +82,7 @@ class States:
         base = base_digest(shape, plan, self._device.type)
         problems: list[str] = []
         try:
-            names = [name for name in map(StateName.read, self._store.names(base)) if name is not None]
+            names = self._names(base)
         except StoreError as error:
             names = []
             problems.append(f"states cannot be listed ({error})")
@@ -160,6 +162,16 @@ class States:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def _names(self, base: str) -> list[StateName]:
+        """What is kept of this base. A place that fails is left alone for a while: many runs may be about to ask."""
+        if time.monotonic() < self._asked_again_at:
+            raise StoreError("they could not be a moment ago")
+        try:
+            return [name for name in map(StateName.read, self._store.names(base)) if name is not None]
+        except StoreError:
+            self._asked_again_at = time.monotonic() + _RESCAN_SECONDS
+            raise
+
     def _verified(self, base: str, name: StateName, shape: Shape) -> State:
         """The state of this name; siblings that arrive together ask for the same."""
         if name.sha256 not in self._read:
@@ -167,8 +179,9 @@ class States:
             if hashlib.sha256(content).hexdigest() != name.sha256:
                 raise ValueError("its sha256 is not the one in its name")
             state = decoded(content, shape)
-            if state.update != name.update:
-                raise ValueError(f"it is at update {state.update}")
+            lrs = np.concatenate([log.lr for log in state.past.logs])
+            if prefix_digests(lrs, [name.update]).get(name.update) != name.prefix:
+                raise ValueError("it is of other rates than its name says")
             self._read = {name.sha256: state}
         return self._read[name.sha256]
 

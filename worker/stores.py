@@ -51,7 +51,8 @@ def store_at(address: str | None, *, service: str, token: str) -> Store:
     """
     if address is None:
         return ThroughService(service, token)
-    return Bucket(address) if "://" in address else Folder(Path(address))
+    path = address.removeprefix("file://")
+    return Bucket(address) if "://" in path else Folder(Path(path))
 
 
 class Folder:

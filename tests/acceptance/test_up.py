@@ -3,7 +3,9 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,7 @@ def test_whatever_is_killed_every_run_ends_once_with_a_complete_record(tmp_path:
     assert ended.progress.runs["completed"] == 3
     runs = runs_of(up, sweep.id)
     assert all(run.attempt >= 3 for run in runs)
+    assert all(resumed_from(up, run.id)[-1] >= min(steps) for run in runs), "they went on where the worker had left"
     mlflow = Tracked(up.mlflow_url)
     experiment = mlflow.experiment(f"{ended.team}/slow #{sweep.id}")["experiment_id"]
     wait_until(lambda: len([run for run in mlflow.runs(experiment) if run["info"]["status"] == "FINISHED"]) == 4)
@@ -132,6 +135,13 @@ def wait_for_attempt(up: Up, sweep: int, attempt: int) -> None:
 
 def runs_of(up: Up, sweep: int) -> list[RunView]:
     return [run for trial in up.client.all_trials(sweep) for run in trial.runs]
+
+
+def resumed_from(up: Up, run: int) -> list[int]:
+    """Where each attempt at a run began, in their order."""
+    with closing(sqlite3.connect(f"file:{up.data_dir / 'rampline.db'}?mode=ro", uri=True)) as database:
+        rows = database.execute("SELECT resumed_from FROM attempts WHERE run_id = ? ORDER BY number", (run,))
+        return [int(begun) for (begun,) in rows]
 
 
 def steps_of(up: Up, sweep: int) -> list[int]:

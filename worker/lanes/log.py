@@ -55,10 +55,15 @@ class Past:
         return sum(len(log.lr) for log in self.logs)
 
     def has_losses_of(self, eval_every: int, *, total_steps: int) -> bool:
-        """Return whether a run of this length finds every loss here that it takes: each ``eval_every``, and at the end.
+        """Return whether a run of this length finds every loss here that it takes; see ``suffices``."""
+        return suffices(self.losses, self.update, eval_every, total_steps)
 
-        Before the first update none is needed, since a run takes its first loss itself.
-        """
-        update = self.update
-        needed = {*range(0, update + 1, eval_every), *([update] if update == total_steps else [])}
-        return not update or self.losses.keys() >= needed
+
+def suffices(losses: Mapping[int, float], update: int, eval_every: int, total_steps: int) -> bool:
+    """Return whether these losses are all that a run of this length takes up to ``update``.
+
+    It takes one at every ``eval_every``-th update from 0 on, and at its end. Before the first update it lacks none,
+    since it takes the first one itself.
+    """
+    needed = {*range(0, update + 1, eval_every), *([update] if update == total_steps else [])}
+    return not update or losses.keys() >= needed

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from worker.lanes.batch import Key, LaneBatch
-from worker.lanes.log import Past, StepLog
+from worker.lanes.log import Past, StepLog, suffices
 from worker.lanes.plan import Plan, agreement
 from worker.lanes.shape import Shape
 from worker.lanes.state import State
@@ -139,7 +139,7 @@ class SharedLanes(Generic[Key]):
         agreements = [
             (agreement(self._plans[group.lead], plan), group)
             for group in (*self._seated, *self._waiting)
-            if group.update < plan.total_steps and group.past.has_losses_of(eval_every, total_steps=plan.total_steps)
+            if group.update < plan.total_steps and suffices(group.losses, group.update, eval_every, plan.total_steps)
         ]
         agreed, group = max(agreements, key=lambda found: found[0], default=(0, None))
         if group is not None and agreed >= max(1, group.update, state.update if state else 0):

@@ -41,6 +41,12 @@ class State:
     past: Past
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def executed(self, run: str) -> int:
+        """Return how many of the updates were executed for this run's own sake, as far as is known."""
+        counts = self.facts.get("executed")
+        count = counts.get(run) if isinstance(counts, dict) else None
+        return count if isinstance(count, int) else 0
+
 
 def encoded(state: State) -> bytes:
     """Return the file of a state."""

@@ -12,6 +12,7 @@ from worker.lanes.batch import LaneBatch
 from worker.lanes.memory import is_out_of_memory
 from worker.lanes.optimizer import RowAdam
 from worker.lanes.program import Program
+from worker.lanes.sharing import SharedLanes
 
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
@@ -96,6 +97,27 @@ def test_a_run_that_does_not_fit_alone_fails_and_says_so(monkeypatch: pytest.Mon
         assert outcome.state == "failed"
         assert str(outcome.error).startswith("out of memory on cpu with a single lane of this shape: ")
         assert "CUDA out of memory" in str(outcome.error)
+
+
+def test_if_even_the_smaller_batch_cannot_be_made_its_runs_fail_and_the_worker_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(batch: LaneBatch[int], *_arguments: Any) -> None:
+        monkeypatch.undo()
+        raise MemoryError
+
+    shrink = SharedLanes.shrink
+
+    def shrink_in_vain(lanes: SharedLanes[int]) -> bool:
+        monkeypatch.setattr(LaneBatch, "__init__", refuse)
+        return shrink(lanes)
+
+    Scarce(monkeypatch, 1, ERRORS[0])
+    monkeypatch.setattr(SharedLanes, "shrink", shrink_in_vain)
+    held = [lease(1), lease(2, seed=4)]
+    worked = Worked([*held, lease(3, seed=5)], lanes=2)
+    assert [worked.service.outcomes[run_id].state for run_id in (1, 2, 3)] == ["failed", "failed", "completed"]
+    assert str(worked.service.outcomes[1].error).startswith("out of memory on cpu, also while the batch was to shrink")
 
 
 def test_other_failures_do_not_shrink_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,6 +189,24 @@ def test_a_place_that_fails_is_one_warning_and_harms_no_run(tmp_path: Path, capl
         assert_same_record(worked, one)
 
 
+class Away(Folder):
+    """A place that does not answer."""
+
+    asked = 0
+
+    def names(self, base: str) -> list[str]:
+        self.asked += 1
+        raise StoreError("timed out")
+
+
+def test_a_place_that_does_not_answer_is_asked_once_and_runs_begin(tmp_path: Path) -> None:
+    away = Away(tmp_path)
+    worked = Worked([lease(1), lease(2, seed=4)], lanes=2, states=states(away))
+    assert away.asked == 1
+    assert worked.service.notes[1] == (0, "states cannot be listed (timed out); begins at update 1")
+    assert {outcome.state for outcome in worked.service.outcomes.values()} == {"completed"}
+
+
 def test_what_was_kept_for_a_run_only_is_deleted_when_its_end_is_known(tmp_path: Path) -> None:
     seen: set[int] = set()
 
