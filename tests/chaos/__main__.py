@@ -47,15 +47,22 @@ def main() -> int:
     kinds = DATABASES if given.database == "both" else (given.database,)
     rows: list[Row] = []
     control: Control | None = None
+    stopped = False
     for kind in kinds:
         directory = Path(tempfile.mkdtemp(prefix=f"rampline-chaos-{kind}-"))
         until = time.monotonic() + 60 * given.minutes / len(kinds)
         failed = len([row for row in rows if row.wrong])
-        control = _matrix(kind, directory, given, until, rows, control)
+        try:
+            control = _matrix(kind, directory, given, until, rows, control)
+        except KeyboardInterrupt:
+            print(f"{kind}: stopped early", flush=True)
+            stopped = True
         if given.keep or failed < len([row for row in rows if row.wrong]):
             print(f"{kind}: logs and databases are kept in {directory}", flush=True)
         else:
             shutil.rmtree(directory)
+        if stopped:
+            break
     print(f"\n{markdown(rows)}\n")
     wrong = [line for row in rows for line in row.wrong]
     print(f"seed {given.seed}: {len(rows)} sweeps, {len(wrong)} things wrong")
