@@ -47,15 +47,22 @@ def main() -> int:
     kinds = DATABASES if given.database == "both" else (given.database,)
     rows: list[Row] = []
     control: Control | None = None
+    stopped = False
     for kind in kinds:
         directory = Path(tempfile.mkdtemp(prefix=f"rampline-chaos-{kind}-"))
         until = time.monotonic() + 60 * given.minutes / len(kinds)
         failed = len([row for row in rows if row.wrong])
-        control = _matrix(kind, directory, given, until, rows, control)
+        try:
+            control = _matrix(kind, directory, given, until, rows, control)
+        except KeyboardInterrupt:
+            print(f"{kind}: stopped early", flush=True)
+            stopped = True
         if given.keep or failed < len([row for row in rows if row.wrong]):
             print(f"{kind}: logs and databases are kept in {directory}", flush=True)
         else:
             shutil.rmtree(directory)
+        if stopped:
+            break
     print(f"\n{markdown(rows)}\n")
     wrong = [line for row in rows for line in row.wrong]
     print(f"seed {given.seed}: {len(rows)} sweeps, {len(wrong)} things wrong")
@@ -85,7 +92,7 @@ def _matrix(
                 rows.append(_play(cluster, one, control, given))
             if given.round is not None and one.number >= given.round:
                 break
-        rows += _look_again(cluster, control)
+        rows += _look_again(cluster, control, given.seed)
     except TimeoutError as error:
         rows.append(Row(kind, "-", ["the last round"], wrong=[f"{kind}: {error}; the rounds on it end here"]))
         print(f"  seed {given.seed}, {kind}: {error}", flush=True)
@@ -97,14 +104,14 @@ def _matrix(
     return control
 
 
-def _look_again(cluster: Cluster, control: Control) -> list[Row]:
+def _look_again(cluster: Cluster, control: Control, seed: int) -> list[Row]:
     """Check every sweep once more, when whatever was late has had its time to do harm."""
     with cluster.store.read() as session:
         ids = list(session.scalars(select(Sweep.id).order_by(Sweep.id)))
     row = Row(cluster.database.kind, "-", ["all of it, checked again at the end"])
     for sweep_id in ids:
         check(row, collect(cluster, sweep_id), control)
-    _say(cluster.database.kind, None, row, 0)
+    _say(cluster.database.kind, None, row, seed)
     return [row]
 
 

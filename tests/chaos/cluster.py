@@ -149,7 +149,7 @@ class Cluster:
             "RAMPLINE_PORT": str(port),
             "RAMPLINE_MLFLOW_URL": self.mlflow_url,
             "RAMPLINE_LEASE_SECONDS": str(self.lease_seconds),
-            "RAMPLINE_REPORT_SECONDS": "0.3",
+            "RAMPLINE_REPORT_SECONDS": "0.5",
         }
         if self.database.url is not None:
             variables["RAMPLINE_DATABASE_URL"] = self.database.url
