@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import logging
 import os
 import signal
 import socket
@@ -12,9 +11,11 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from prometheus_client import start_http_server
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from service import logs
 from service.api.app import create_app
 from service.api.dependencies import Parts
 from service.domain import access
@@ -34,8 +35,7 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
         StartupError: a directory cannot be written, the database cannot be used, a token file cannot be read, or the
             port is taken; its message is one line that says what to do.
     """
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings.log_format, settings.log_level)
     prepare(settings)
     with _alone(settings), _bind(settings.host, settings.port) as listener:
         app = create_app(settings)
@@ -50,7 +50,7 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
             server_header=False,
         )
         server = _Server(config, app.state.parts)
-        with contextlib.suppress(_SignalledError), _signals_raise():
+        with _showing_metrics(settings, app.state.parts), contextlib.suppress(_SignalledError), _signals_raise():
             server.run(sockets=[listener])
 
 
@@ -120,6 +120,28 @@ class _Server(uvicorn.Server):
         """Answer waiting claims first: they would hold up the end for as long as they wait."""
         self._parts.dispatcher.close()
         super().handle_exit(sig, frame)
+
+
+@contextlib.contextmanager
+def _showing_metrics(settings: Settings, parts: Parts) -> Iterator[None]:
+    """Listen for scrapes at an address of their own, if one was given."""
+    if settings.metrics_listen is None:
+        yield
+        return
+    host, _, port = settings.metrics_listen.rpartition(":")
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"), parts.meters.registry)
+    except (OSError, OverflowError) as error:
+        raise StartupError(
+            f"cannot show metrics at {settings.metrics_listen} ({error}); set RAMPLINE_METRICS_LISTEN to a free "
+            "address:port, or unset it and scrape /api/v1/metrics with a token"
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextlib.contextmanager

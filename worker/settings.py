@@ -3,6 +3,7 @@
 import os
 import platform
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,8 @@ class WorkerSettings(BaseSettings):
     scratch_dir: Path = Field(
         default_factory=lambda: Path.home() / ".cache" / "rampline", description="where texts are kept"
     )
+
+    log_format: Literal["text", "json"] = Field(default="text", description="json: an object a line, for machines")
 
     def token(self) -> str:
         """The worker's token.

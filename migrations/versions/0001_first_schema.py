@@ -240,6 +240,7 @@ def _trials_and_runs() -> None:
         sa.PrimaryKeyConstraint("run_id", "number", name=op.f("pk_attempts")),
     )
     op.create_index(op.f("ix_attempts_worker_id"), "attempts", ["worker_id"])
+    op.create_index("ix_attempts_lost", "attempts", ["run_id"], **where("outcome = 'lost'"))
     op.create_table(
         "val_points",
         sa.Column("run_id", ID, nullable=False),

@@ -9,12 +9,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
-from service.api import corpora, errors, health, leases, schedules, sweeps, workers
+from service.api import corpora, errors, health, leases, metrics, schedules, sweeps, workers
 from service.api.dependencies import Parts
 from service.api.limits import BodyLimit
+from service.api.requests import RequestLog
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
 from service.errors import ForbiddenError, InvalidError, UnauthorizedError
+from service.exposition import FactsCollector
+from service.meters import Meters
 from service.mirror import Mirror
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
@@ -51,23 +54,26 @@ def create_app(settings: Settings) -> FastAPI:
             {"name": "corpora", "description": "The texts that a sweep can train on."},
             {"name": "workers", "description": "Who trains, and what waits."},
             {"name": "leases (workers)", "description": "How workers take runs and report on them."},
-            {"name": "health", "description": "Probes."},
+            {"name": "health", "description": "Probes and metrics."},
         ],
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(UnauthorizedError, ForbiddenError, InvalidError))
-    for noun in (sweeps, schedules, corpora, workers, leases):
+    for noun in (sweeps, schedules, corpora, workers, leases, metrics):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
     app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog, meters=parts.meters)
     errors.install(app)
     _describe_problems(app)
     return app
 
 
 def _parts(settings: Settings) -> Parts:
-    store = Store(settings.database)
+    store, meters = Store(settings.database), Meters()
+    meters.watch(store.engine, store.sessions)
+    meters.registry.register(FactsCollector(store, settings.lease_seconds, tracked=settings.mlflow_url is not None))
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
     sampling = Sampling(store, studies)
@@ -80,9 +86,10 @@ def _parts(settings: Settings) -> Parts:
         store=store,
         studies=studies,
         library=CorpusLibrary(settings.artifacts, settings.corpora),
-        dispatcher=Dispatcher(store, sampling, settings.lease_seconds),
+        dispatcher=Dispatcher(store, sampling, settings.lease_seconds, meters),
         reconciler=Reconciler(steps),
         token_use=token_use,
+        meters=meters,
     )
 
 

@@ -12,6 +12,7 @@ from service.domain import access
 from service.domain.access import Principal, Role
 from service.domain.corpora import CorpusLibrary
 from service.errors import UnauthorizedError
+from service.meters import Meters
 from service.reconcile import Reconciler, TokenUse
 from service.settings import Settings
 from service.store.engine import Store
@@ -33,6 +34,7 @@ class Parts:
     dispatcher: Dispatcher
     reconciler: Reconciler
     token_use: TokenUse
+    meters: Meters
 
     def close(self) -> None:
         """Stop the background work and close every connection."""

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
-from service import errors
+from service import errors, logs
 from service.api.validation import field_problems
 from service.errors import InvalidError, ServiceError
 from service.wire.problem import MEDIA_TYPE, Problem
@@ -44,8 +44,11 @@ def render(error: ServiceError) -> Response:
         code=error.code,
         detail=error.detail,
         errors=error.fields,
+        request_id=logs.request_id(),
     )
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    headers = {"X-Request-ID": problem.request_id} if problem.request_id is not None else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)
 
 
@@ -71,9 +74,14 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
         case OverflowError() | DataError():
             return InvalidError("a number or text is out of range; use 64-bit numbers and printable text")
         case OperationalError():
-            log.warning("%s: the database is away: %s", where, str(error.orig or error).splitlines()[0])
+            log.warning(
+                "%s: the database is away: %s",
+                where,
+                str(error.orig or error).splitlines()[0],
+                extra={"action": "database.away"},
+            )
             return errors.UnavailableError("the database does not answer; try again in a few seconds")
-    log.error("%s failed", where, exc_info=error)
+    log.error("%s failed", where, exc_info=error, extra={"action": "request.failed"})
     return ServiceError("something in the service failed that should not; its log says more")
 
 

@@ -52,7 +52,7 @@ def partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *parts, postgresql_where=text(where), sqlite_where=text(for_sqlite))
 
 
-def in_state(column: InstrumentedAttribute[str], state: str) -> ColumnElement[bool]:
+def in_state(column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], state: str) -> ColumnElement[bool]:
     """That a column holds one word, which is written into the statement.
 
     A bound value would hide it from the planner, which then could not use the partial indexes.
@@ -270,7 +270,11 @@ class Attempt(Base):
     """One lease of a run, from its claim to its end."""
 
     __tablename__ = "attempts"
-    __table_args__ = (one_of("outcome", ATTEMPT_ENDS), Index(None, "worker_id"))
+    __table_args__ = (
+        one_of("outcome", ATTEMPT_ENDS),
+        Index(None, "worker_id"),
+        partial("ix_attempts_lost", "run_id", where="outcome = 'lost'"),
+    )
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
