@@ -117,8 +117,8 @@ class _Server(uvicorn.Server):
         self._parts = parts
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Answer waiting claims first: they would hold up the end for as long as they wait."""
-        self._parts.dispatcher.close()
+        """Let go first of what would hold up the end for as long as it waits."""
+        self._parts.stop_waiting()
         super().handle_exit(sig, frame)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
-from service.api import corpora, errors, health, leases, metrics, schedules, sweeps, workers
+from service.api import corpora, errors, events, health, leases, metrics, schedules, sweeps, workers
 from service.api.dependencies import Parts
 from service.api.limits import BodyLimit
 from service.api.requests import RequestLog
@@ -23,6 +23,7 @@ from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
 from service.settings import Settings
 from service.store.engine import Store
+from service.streams import Streams
 from service.studies import Studies
 from service.wire.problem import Problem
 
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(UnauthorizedError, ForbiddenError, InvalidError))
-    for noun in (sweeps, schedules, corpora, workers, leases, metrics):
+    for noun in (sweeps, events, schedules, corpora, workers, leases, metrics):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
@@ -90,6 +91,7 @@ def _parts(settings: Settings) -> Parts:
         reconciler=Reconciler(steps),
         token_use=token_use,
         meters=meters,
+        streams=Streams(store, meters),
     )
 
 

@@ -16,6 +16,7 @@ from service.meters import Meters
 from service.reconcile import Reconciler, TokenUse
 from service.settings import Settings
 from service.store.engine import Store
+from service.streams import Streams
 from service.studies import Studies
 
 _bearer = HTTPBearer(
@@ -35,10 +36,16 @@ class Parts:
     reconciler: Reconciler
     token_use: TokenUse
     meters: Meters
+    streams: Streams
+
+    def stop_waiting(self) -> None:
+        """Answer waiting claims and end the streams: they would hold up the end of the server."""
+        self.dispatcher.close()
+        self.streams.close()
 
     def close(self) -> None:
         """Stop the background work and close every connection."""
-        self.dispatcher.close()
+        self.stop_waiting()
         self.reconciler.stop()
         self.studies.close()
         self.store.close()

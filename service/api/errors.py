@@ -59,6 +59,8 @@ def responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
 
 
 def _handle(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code < 400:
+        return Response(status_code=error.status_code, headers=error.headers)
     return render(_as_service_error(request, error))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import get_args
+from typing import cast, get_args
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -109,5 +109,6 @@ def _sweeps(session: Session) -> dict[SweepState, int]:
     states = get_args(SweepState)
     by_state = select(Sweep.state, func.count(Sweep.id)).where(Sweep.state.in_(states)).group_by(Sweep.state)
     found = dict.fromkeys(states, 0)
-    found |= dict(session.execute(by_state).tuples().all())
+    for state, count in session.execute(by_state):
+        found[cast("SweepState", state)] = count
     return found

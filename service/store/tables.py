@@ -137,7 +137,7 @@ class Sweep(Base):
 
     `trials_total` trials are wanted and `trials_made` have a row; a grid makes all of its rows at submission, the other
     samplers as workers ask for them. `asking` says that more trials are to be made, `to_track` that MLflow has yet to
-    show the sweep or its end.
+    show the sweep or its end. `trials_ended` counts the ends of its trials; one that is tried again ends again.
     """
 
     __tablename__ = "sweeps"
@@ -164,6 +164,7 @@ class Sweep(Base):
     state: Mapped[str] = mapped_column(String(16))
     trials_total: Mapped[int]
     trials_made: Mapped[int]
+    trials_ended: Mapped[int] = mapped_column(server_default="0")
     updates_total: Mapped[int]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     mlflow_experiment_id: Mapped[str | None] = mapped_column(String(64))
@@ -175,13 +176,18 @@ class Sweep(Base):
 
 
 class Trial(Base):
-    """One configuration of a sweep. `to_tell` says that it has ended and the Optuna study has yet to hear of it."""
+    """One configuration of a sweep.
+
+    `to_tell` says that it has ended and the Optuna study has yet to hear of it. `end_number` counts the ends of the
+    sweep's trials in their order; a trial that was cancelled with its sweep has none.
+    """
 
     __tablename__ = "trials"
     __table_args__ = (
         one_of("state", get_args(RunState)),
         UniqueConstraint("sweep_id", "number"),
         UniqueConstraint("sweep_id", "optuna_number"),
+        UniqueConstraint("sweep_id", "end_number"),
         Index(None, "sweep_id", "state"),
         Index(None, "sweep_id", "value"),
         partial("ix_trials_to_tell", "sweep_id", "number", where="to_tell"),
@@ -197,6 +203,7 @@ class Trial(Base):
     state: Mapped[str] = mapped_column(String(16))
     value: Mapped[float | None]
     spread: Mapped[float | None]
+    end_number: Mapped[int | None]
     to_tell: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 

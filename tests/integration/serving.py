@@ -86,7 +86,7 @@ def running(database_url: str, optuna_url: str, directory: Path, **settings: Any
         try:
             yield Serving(url, app, stack)
         finally:
-            app.state.parts.dispatcher.close()
+            app.state.parts.stop_waiting()
             server.should_exit = True
             thread.join(30)
             assert not thread.is_alive()
