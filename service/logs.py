@@ -1,6 +1,7 @@
 """The log: lines for people or JSON for machines, each naming the request, and the sweep or worker, that it is about.
 
-Every line of ours carries its `action` (`extra={"action": ...}`), a word that programs may rely on.
+Every line of the service carries its `action` (`extra={"action": ...}`), a word that programs may rely on. A line
+without one, of a library for example, gets the name of its logger and function.
 """
 
 import json
@@ -63,7 +64,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "action": given.pop("action", None),
+            "action": given.pop("action", None) or f"{record.name}.{record.funcName.strip('_')}",
             "message": record.getMessage(),
             **bound(),
             **given,

@@ -101,10 +101,21 @@ def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:
                 raise WorkerError(
                     f"the service at {url} cannot be reached: {error}; is `rampline serve` up?"
                 ) from error
-            log.info("waiting for the service at %s: %s", url, error)
+            log.info("waiting for the service at %s: %s", url, error, extra={"action": "service.away"})
         if bell.wait_to_leave(backoff.wait()):
             break
     return None
+
+
+def _name_in_log(worker_id: int) -> None:
+    """Let every line of this process's log say which worker writes it."""
+
+    def name(record: logging.LogRecord) -> bool:
+        record.worker_id = worker_id
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(name)
 
 
 def _work(
@@ -117,7 +128,8 @@ def _work(
     scratch: Path,
     bell: Bell,
 ) -> None:
-    log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name)
+    _name_in_log(welcome.worker_id)
+    log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name, extra={"action": "worker.registered"})
     tracker = None
     if welcome.tracking_url is not None:
         tracker = Tracker(welcome.tracking_url, worker=hello.name, device=hello.device_name)

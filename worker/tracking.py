@@ -115,12 +115,16 @@ class Tracker:
             try:
                 self._flush()
                 if away:
-                    log.info("MLflow is back; what waited has been sent")
+                    log.info("MLflow is back; what waited has been sent", extra={"action": "mlflow.back"})
                 away = False
                 backoff.reset()
             except (MlflowException, requests.RequestException, OSError) as error:
                 if not away:
-                    log.warning("MLflow does not answer; training goes on and metrics wait: %s", _first_line(error))
+                    log.warning(
+                        "MLflow does not answer; training goes on and metrics wait: %s",
+                        _first_line(error),
+                        extra={"action": "mlflow.away"},
+                    )
                 away = True
                 self._closing.wait(backoff.wait())
             if self._closing.is_set() and (away or not self._records):
@@ -137,6 +141,7 @@ class Tracker:
                     "MLflow refuses the record of run %d, which goes on without it: %s",
                     record.lease.run_id,
                     _first_line(error),
+                    extra={"action": "record.refused", "run_id": record.lease.run_id},
                 )
                 record.refused = True
 

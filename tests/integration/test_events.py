@@ -1,6 +1,5 @@
 """A sweep's events: told live, each once, by whichever server process the follower comes to."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -17,6 +16,7 @@ from service.wire.protocol import Claim
 from tests.integration.conftest import Database
 from tests.integration.harness import GRID, Harness
 from tests.integration.serving import Serving, finished, hello, running
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -120,10 +120,9 @@ def test_streams_are_bounded_and_a_place_is_free_again(serving: Serving, monkeyp
             next(serving["member"].events(sweep.id))
         assert refused.value.problem.status == 503
     serving["member"].cancel(sweep.id)
-    deadline = time.monotonic() + 30
-    while (answer := serving.http().get(f"/sweeps/{sweep.id}/events")).status_code == 503:
-        assert time.monotonic() < deadline, "the place was not given back"
-    assert [message.kind for message in messages(answer.text.split("\n"))] == ["end"]
+    path = f"/sweeps/{sweep.id}/events"
+    wait_until(lambda: serving.http().get(path).status_code == 200, seconds=30)
+    assert [message.kind for message in messages(serving.http().get(path).text.split("\n"))] == ["end"]
 
 
 def test_a_server_that_ends_lets_go_of_its_followers(serving: Serving) -> None:
