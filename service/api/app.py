@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
+from service import traces
 from service.api import corpora, errors, events, health, leases, metrics, schedules, sweeps, workers
 from service.api.dependencies import Parts
 from service.api.limits import BodyLimit
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        telemetry=traces.install(parts.store.engine),
         openapi_tags=[
             {"name": "sweeps", "description": "Submit a search space; look at its trials; get the best."},
             {"name": "schedules", "description": "The families that a sweep can compare."},
