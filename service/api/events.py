@@ -25,9 +25,8 @@ def known(sweep_id: SweepId, service: Service, viewer: Viewer, last_event_id: La
     """What the caller, who may see the sweep, knows of it; a browser that knows the end is told not to come back."""
     cursor = Cursor.parse(last_event_id)
     with service.store.read() as session:
-        sweeps.find(session, viewer, sweep_id)
-        look = events.look(session, sweep_id)
-    if look.ended and look.is_known(cursor):
+        sweep = sweeps.find(session, viewer, sweep_id)
+    if events.is_over(sweep, cursor):
         raise HTTPException(204)
     return cursor
 

@@ -64,9 +64,11 @@ class Look:
         """Whether the sweep has ended."""
         return self.state in ENDED_SWEEP_STATES
 
-    def is_known(self, cursor: Cursor) -> bool:
-        """Whether the follower knows the state and every end of a trial."""
-        return (self.ends, self.state) == (cursor.ends, cursor.state)
+
+def is_over(sweep: Sweep, cursor: Cursor) -> bool:
+    """Whether a sweep has ended and a follower knows that and every end of a trial."""
+    known = (sweep.trials_ended, sweep.state) == (cursor.ends, cursor.state)
+    return known and sweep.state in ENDED_SWEEP_STATES
 
 
 def look(session: Session, sweep_id: int) -> Look:

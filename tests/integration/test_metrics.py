@@ -10,6 +10,9 @@ from service.wire.protocol import Claim, Outcome, Report, RunReport
 from tests.integration.harness import GRID, LEASE_SECONDS, Harness, news
 from tests.integration.serving import Serving, finished, hello
 
+# What is asked of HTTP, and not of the database, is asked on one.
+on_one_database = pytest.mark.parametrize("backend", ["sqlite"])
+
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -35,6 +38,13 @@ def value(found: Samples, name: str, **labels: str) -> float:
     return found[name, frozenset(labels.items())]
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every scrape reads the database, unless a test says otherwise."""
+    monkeypatch.setattr("service.exposition.FRESH_SECONDS", 0.0)
+
+
+@on_one_database
 def test_the_queue_the_lanes_and_the_workers_are_shown(serving: Serving) -> None:
     worker, member = serving["worker"], serving["member"]
     worker_id = worker.register(hello(lanes=4)).worker_id
@@ -65,6 +75,7 @@ def test_the_queue_the_lanes_and_the_workers_are_shown(serving: Serving) -> None
     assert value(scrape(serving), "rampline_sweeps", state="cancelled") == 1
 
 
+@on_one_database
 def test_a_request_is_counted_under_the_template_of_its_route(serving: Serving) -> None:
     for number in (1, 2, 3):
         serving.http().get(f"/sweeps/{number}", params={"secret": "x"})
@@ -76,6 +87,7 @@ def test_a_request_is_counted_under_the_template_of_its_route(serving: Serving) 
     assert value(found, "rampline_database_seconds_count", statement="select") > 0
 
 
+@on_one_database
 def test_metrics_need_a_token_that_may_look(serving: Serving) -> None:
     assert serving.http(None).get("/metrics").status_code == 401
     assert serving.http("worker").get("/metrics").status_code == 403
@@ -121,12 +133,24 @@ def test_a_run_counts_when_it_is_committed_and_only_when_it_ends(harness: Harnes
     assert ended["failed"] == 0, "it goes back to the queue"
 
 
+@on_one_database
 def test_without_the_database_a_scrape_still_answers(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     def away() -> None:
         raise OperationalError("SELECT 1", None, Exception("gone"))
 
     monkeypatch.setattr(harness.store, "read", away)
     assert shown(harness) == {"rampline_database_up": 0}
+
+
+@on_one_database
+def test_scrapes_that_follow_each_other_share_one_reading(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.exposition.FRESH_SECONDS", 60.0)
+    collector = FactsCollector(harness.store, LEASE_SECONDS, tracked=True)
+    first = list(collector.collect())
+    harness.submit()
+    assert [family.samples for family in collector.collect()] == [family.samples for family in first]
+    monkeypatch.setattr("service.exposition.FRESH_SECONDS", 0.0)
+    assert [family.samples for family in collector.collect()] != [family.samples for family in first]
 
 
 def shown(harness: Harness, *, tracked: bool = True) -> dict[str, float]:
