@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ import schedules
 from rampline import corpora, demo, display, keeping, looking, reading
 from rampline.connection import Connection, NotConnectedError, default_data_dir
 from rampline.product import Product, ProductError, find_devices
+from service import logs
 from service.client import ApiError, Client, ServiceUnreachableError
 from service.errors import ServiceError
 from service.wire.base import Wire
@@ -159,9 +159,10 @@ def worker(
         "lanes": lanes,
         "worker_name": name,
     }
-    _log_to_stderr()
+    settings = WorkerSettings(**{key: value for key, value in given.items() if value is not None})
+    logs.configure(settings.log_format, "info")
     try:
-        run(WorkerSettings(**{key: value for key, value in given.items() if value is not None}))
+        run(settings)
     except WorkerError as error:
         _fail(str(error))
 
@@ -378,12 +379,6 @@ def _print_json(record: Wire) -> None:
 
 def _remark(finding: Finding) -> str:
     return display.plain(f"{finding.message} {finding.suggestion}")
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx", "alembic", "mlflow"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _fail(message: str) -> NoReturn:

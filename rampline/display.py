@@ -1,5 +1,6 @@
 """What people look at in the terminal: live progress, leaderboards, the winner."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,17 +8,20 @@ from datetime import UTC, datetime
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
 from schedules import build
-from service.client import Client, ServiceUnreachableError
+from service.client import ApiError, Client, ServiceUnreachableError
+from service.wire.events import StateChange, SweepEnd, TrialEnd
 from service.wire.retries import Backoff
-from service.wire.views import Best, QueueView, SweepView, TrialView, WorkerView
+from service.wire.views import Best, Progress, QueueView, SweepView, TrialView, WorkerView
 
 ENDED = {"completed", "cancelled", "failed"}
 POLL_SECONDS = 0.5
+_LEAST_SECONDS = 0.2
 PLAIN_LINE_SECONDS = 5.0
 AWAY_SECONDS = 300.0
 NEWS_SECONDS = 5.0  # a worker sends what it has every two
@@ -41,14 +45,14 @@ def watch(client: Client, sweep_id: int, console: Console) -> SweepView:
 
 
 def _watch_live(client: Client, sweep_id: int, console: Console) -> SweepView:
-    bars = Progress(
+    bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=40),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
     )
-    clock = Progress(
+    clock = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=40),
         MofNCompleteColumn(),
@@ -67,16 +71,15 @@ def _watch_live(client: Client, sweep_id: int, console: Console) -> SweepView:
 
 def _follow(client: Client, sweep_id: int) -> Iterator[tuple[SweepView, float]]:
     """The sweep's view now and again until it has ended, with its updates per second since the view before."""
-    sweep = client.sweep(sweep_id)
+    before = client.sweep(sweep_id)
     seen, speed = time.monotonic(), 0.0
-    yield sweep, speed
-    while sweep.state not in ENDED:
-        time.sleep(POLL_SECONDS)
-        before, sweep = sweep, _look(client, sweep_id)
+    yield before, speed
+    for sweep in _views(client, before):
         now = time.monotonic()
-        latest = max(0, sweep.progress.updates_done - before.progress.updates_done) / (now - seen)
-        speed = latest if speed == 0 else 0.9 * speed + 0.1 * latest
-        seen = now
+        if now - seen >= _LEAST_SECONDS:
+            latest = max(0, sweep.progress.updates_done - before.progress.updates_done) / (now - seen)
+            speed = latest if speed == 0 else 0.9 * speed + 0.1 * latest
+            before, seen = sweep, now
         yield sweep, speed
 
 
@@ -90,6 +93,28 @@ def _look(client: Client, sweep_id: int) -> SweepView:
             if backoff.spent:
                 raise
         time.sleep(backoff.wait())
+
+
+def _views(client: Client, sweep: SweepView) -> Iterator[SweepView]:
+    """What becomes of a sweep until it has ended: as the service tells it or, where it tells nothing, by asking."""
+    if sweep.state in ENDED:
+        return
+    with contextlib.suppress(ApiError, ServiceUnreachableError):  # asking says what is wrong, if it does not help
+        for event in client.events(sweep.id):
+            match event.news:
+                case Progress():
+                    sweep = sweep.model_copy(update={"progress": event.news})
+                    yield sweep
+                case StateChange(state=state):
+                    sweep = sweep.model_copy(update={"state": state})
+                    yield sweep
+                case TrialEnd() | SweepEnd():
+                    continue
+    while sweep.state not in ENDED:
+        sweep = _look(client, sweep.id)
+        yield sweep
+        if sweep.state not in ENDED:
+            time.sleep(POLL_SECONDS)
 
 
 def status_line(sweep: SweepView, speed: float) -> str:

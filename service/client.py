@@ -1,14 +1,17 @@
 """The Python client: one method for each call of the service."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from service.following import SILENCE_SECONDS, BrokenError, follow
 from service.wire.calls import Calls, NoAnswerError
+from service.wire.events import Event
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
 from service.wire.retries import TEXT_SECONDS
@@ -119,6 +122,35 @@ class Client:
         """End a sweep now."""
         return self._post(f"/sweeps/{sweep_id}/cancel", None, SweepView)
 
+    def events(self, sweep_id: int, *, last_event_id: str | None = None) -> Iterator[Event]:
+        """What happens to a sweep until it ends; with the id of an event, what came after it.
+
+        When the connection breaks it is made again, and nothing is missed or told twice but the latest progress.
+        """
+
+        @contextmanager
+        def opened(after: str | None) -> Iterator[httpx.Response]:
+            headers = {"Last-Event-ID": after} if after is not None else {}
+            path = f"/sweeps/{sweep_id}/events"
+            try:
+                with self._calls.stream(path, headers=headers, silence=SILENCE_SECONDS) as response:
+                    if not response.is_success:
+                        response.read()
+                        refusal = self._refusal(response)
+                        if not response.is_server_error:
+                            raise refusal
+                        raise BrokenError(str(refusal)) from refusal
+                    yield response
+            except NoAnswerError as error:
+                raise BrokenError(str(error)) from error
+
+        try:
+            yield from follow(opened, last_event_id)
+        except BrokenError as error:
+            if isinstance(error.__cause__, ApiError):
+                raise error.__cause__ from None
+            raise ServiceUnreachableError(f"no answer from {self.url} ({error}); is the service running?") from error
+
     def schedules(self) -> list[Family]:
         """The schedule families."""
         return self._get("/schedules", list[Family])
@@ -195,12 +227,14 @@ class Client:
         response = self._request(method, path, **options)
         if response.is_success:
             return response
+        raise self._refusal(response)
+
+    def _refusal(self, response: httpx.Response) -> ApiError | ServiceUnreachableError:
         try:
-            problem = Problem.model_validate_json(response.content)
-        except ValueError as error:
+            return ApiError(Problem.model_validate_json(response.content))
+        except ValueError:
             reason = f"{self.url} answered {response.status_code} without a problem document; is this Rampline?"
-            raise ServiceUnreachableError(reason) from error
-        raise ApiError(problem)
+            return ServiceUnreachableError(reason)
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

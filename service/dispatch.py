@@ -5,6 +5,7 @@ import time
 
 from service.domain import quarantine, queue, sweeps, workers
 from service.grace import Grace
+from service.meters import Meters
 from service.sampling import Sampling
 from service.store.engine import Store
 from service.wire.protocol import Claim, Granted, Lease
@@ -17,11 +18,12 @@ _LEAST_PAUSE_SECONDS = 0.01
 class Dispatcher:
     """Grants claims; `wake` tells waiting ones that runs were queued."""
 
-    def __init__(self, store: Store, sampling: Sampling, lease_seconds: float) -> None:
+    def __init__(self, store: Store, sampling: Sampling, lease_seconds: float, meters: Meters) -> None:
         self._store = store
         self._sampling = sampling
         self._lease_seconds = lease_seconds
         self._grace = Grace(store, lease_seconds)
+        self._claims = meters.claims
         self._changed = threading.Condition()
         self._changes = 0
         self._closed = False
@@ -54,7 +56,9 @@ class Dispatcher:
             workers.seen(session, request.worker_id)
         while True:
             changes = self._changes
+            started = time.perf_counter()
             leases, expiry = self._try(request)
+            self._claims.labels("granted" if leases else "empty").observe(time.perf_counter() - started)
             pause = min(deadline - time.monotonic(), SLOW_POLL_SECONDS, expiry)
             if leases or self._closed or deadline <= time.monotonic():
                 return Granted(leases=leases)

@@ -51,7 +51,7 @@ class Reconciler:
                 self._complain(name, error)
             else:
                 if self._complaints.pop(name, None) is not None:
-                    log.info("%s works again", name)
+                    log.info("%s works again", name, extra={"action": "step.works", "step": name})
 
     def _loop(self) -> None:
         while not self._ending.is_set():
@@ -64,7 +64,12 @@ class Reconciler:
         complaint = f"{type(error).__name__}: {lines[0] if lines else ''}"
         if self._complaints.get(name) != complaint:
             self._complaints[name] = complaint
-            log.warning("%s does not work, it is tried again: %s", name, complaint)
+            log.warning(
+                "%s does not work, it is tried again: %s",
+                name,
+                complaint,
+                extra={"action": "step.failed", "step": name},
+            )
 
 
 class TokenUse:

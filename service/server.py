@@ -15,9 +15,11 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from prometheus_client import start_http_server
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from service import logs
 from service.api.app import create_app
 from service.api.dependencies import Parts
 from service.connections import Patience, patient
@@ -41,8 +43,7 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
         StartupError: a directory cannot be written, the database cannot be used, a token file cannot be read, or the
             port is taken; its message is one line that says what to do.
     """
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings.log_format, settings.log_level)
     context = _tls(settings)
     warn_if_open(settings)
     prepare(settings)
@@ -63,7 +64,7 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
             server_header=False,
         )
         server = _Server(config, app.state.parts)
-        with contextlib.suppress(_SignalledError), _signals_raise():
+        with _showing_metrics(settings, app.state.parts), contextlib.suppress(_SignalledError), _signals_raise():
             server.run(sockets=[listener])
 
 
@@ -164,12 +165,34 @@ class _Server(uvicorn.Server):
         self._parts = parts
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Answer waiting claims first: they would hold up the end for as long as they wait."""
+        """Let go first of what would hold up the end for as long as it waits."""
         last = threading.Timer(_END_SECONDS, os._exit, [1])
         last.daemon = True
         last.start()
-        self._parts.dispatcher.close()
+        self._parts.stop_waiting()
         super().handle_exit(sig, frame)
+
+
+@contextlib.contextmanager
+def _showing_metrics(settings: Settings, parts: Parts) -> Iterator[None]:
+    """Listen for scrapes at an address of their own, if one was given."""
+    if settings.metrics_listen is None:
+        yield
+        return
+    host, _, port = settings.metrics_listen.rpartition(":")
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"), parts.meters.registry)
+    except (OSError, OverflowError) as error:
+        raise StartupError(
+            f"cannot show metrics at {settings.metrics_listen} ({error}); set RAMPLINE_METRICS_LISTEN to a free "
+            "address:port, or unset it and scrape /api/v1/metrics with a token"
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from service.logs import LogFormat
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -45,6 +47,10 @@ class Settings(BaseSettings):
     admin_token_file: Path | None = Field(default=None, description="holds a token that shall have the role admin")
     worker_token_file: Path | None = Field(default=None, description="holds a token that shall have the role worker")
     log_level: LogLevel = "info"
+    log_format: LogFormat = Field(default="text", description="json: an object a line, for machines")
+    metrics_listen: str | None = Field(
+        default=None, pattern=r"^.+:\d+$", description="address:port that shows the metrics to whoever reaches it"
+    )
 
     @property
     def database(self) -> str:

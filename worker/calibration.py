@@ -48,7 +48,7 @@ class Capacity:
             if key not in known:
                 known[key] = lanes
                 self._remember(known)
-            log.info("%d lanes train this shape fastest here", known[key])
+            log.info("%d lanes train this shape fastest here", known[key], extra={"action": "lanes.measured"})
         return known[key]
 
     def _known(self) -> dict[str, int]:
@@ -68,7 +68,7 @@ class Capacity:
                 json.dump(known, file, indent=2)
             os.replace(file.name, self._path)
         except OSError as error:
-            log.warning("the number of lanes is not remembered: %s", error)
+            log.warning("the number of lanes is not remembered: %s", error, extra={"action": "lanes.forgotten"})
 
 
 def measured(shape: Shape, device: torch.device, *, seconds: float | None = None) -> int:
@@ -87,7 +87,8 @@ def measured(shape: Shape, device: torch.device, *, seconds: float | None = None
         try:
             paces[lanes] = _pace(shape, lanes, device, deadline)
         except RuntimeError as error:  # torch's OutOfMemoryError is one
-            log.info("%d lanes do not fit: %s", lanes, str(error).splitlines()[0])
+            reason = str(error).splitlines()[0]
+            log.info("%d lanes do not fit: %s", lanes, reason, extra={"action": "lanes.too_many"})
             break
         lanes *= 2
     fastest = max(paces.values(), default=0.0)

@@ -158,7 +158,7 @@ def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:
                 raise WorkerError(
                     f"the service at {url} cannot be reached: {error}; is `rampline serve` up?"
                 ) from error
-            log.info("waiting for the service at %s: %s", url, error)
+            log.info("waiting for the service at %s: %s", url, error, extra={"action": "service.away"})
         if bell.wait_to_leave(backoff.wait()):
             return None
 
@@ -176,6 +176,17 @@ def _states(
     )
 
 
+def _name_in_log(worker_id: int) -> None:
+    """Let every line of this process's log say which worker writes it."""
+
+    def name(record: logging.LogRecord) -> bool:
+        record.worker_id = worker_id
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(name)
+
+
 def _work(
     link: Link,
     welcome: Welcome,
@@ -187,7 +198,8 @@ def _work(
     bell: Bell,
     states: States | None,
 ) -> None:
-    log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name)
+    _name_in_log(welcome.worker_id)
+    log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name, extra={"action": "worker.registered"})
     tracker = _tracker(welcome, hello, settings, bell)
     reporter = Reporter(
         link,

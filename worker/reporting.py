@@ -78,7 +78,12 @@ class Reporter:
         try:
             self._link.release(Release(worker_id=self._worker_id, runs=held, leaving=True))
         except (UnreachableError, RefusedError) as error:
-            log.warning("could not say goodbye, %d leases expire by themselves: %s", len(held), error)
+            log.warning(
+                "could not say goodbye, %d leases expire by themselves: %s",
+                len(held),
+                error,
+                extra={"action": "worker.left_silently"},
+            )
 
     def _run(self) -> None:
         backoff = Backoff()
@@ -106,7 +111,9 @@ class Reporter:
             )
         except UnreachableError as error:
             if not self._away:
-                log.warning("the service does not answer; training goes on: %s", error)
+                log.warning(
+                    "the service does not answer; training goes on: %s", error, extra={"action": "service.away"}
+                )
             self._away = True
             return False
         except RefusedError as error:
@@ -127,5 +134,10 @@ class Reporter:
             return
         training.order = command
         self.drop(training)
-        log.info("run %d: %s", training.run_id, "cancelled" if command == "stop" else "taken by another worker")
+        log.info(
+            "run %d: %s",
+            training.run_id,
+            "cancelled" if command == "stop" else "taken by another worker",
+            extra={"action": f"run.{command}", "run_id": training.run_id, "sweep_id": training.lease.sweep_id},
+        )
         self._bell.ring()

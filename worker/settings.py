@@ -3,6 +3,7 @@
 import os
 import platform
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,6 +32,8 @@ class WorkerSettings(BaseSettings):
     state_seconds: float = Field(
         default=60, gt=0, description="how often the state of a run is kept, for the case that the worker dies"
     )
+
+    log_format: Literal["text", "json"] = Field(default="text", description="json: an object a line, for machines")
 
     def token(self) -> str:
         """The worker's token.

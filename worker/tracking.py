@@ -178,12 +178,16 @@ class Tracker:
             try:
                 self._flush()
                 if self.away:
-                    log.info("MLflow is back; what waited has been sent")
+                    log.info("MLflow is back; what waited has been sent", extra={"action": "mlflow.back"})
                 self.away = self._unwritable = False
                 backoff.reset()
             except (MlflowException, requests.RequestException, OSError) as error:
                 if not self.away:
-                    log.warning("MLflow does not answer; training goes on and metrics wait: %s", _first_line(error))
+                    log.warning(
+                        "MLflow does not answer; training goes on and metrics wait: %s",
+                        _first_line(error),
+                        extra={"action": "mlflow.away"},
+                    )
                 self.away = True
                 self._spill()
                 self._closing.wait(backoff.wait())
@@ -229,6 +233,7 @@ class Tracker:
                     "MLflow refuses the record of run %d, which goes on without it: %s",
                     record.lease.run_id,
                     _first_line(error),
+                    extra={"action": "record.refused", "run_id": record.lease.run_id},
                 )
                 record.refused = True
 

@@ -102,6 +102,7 @@ def _people_and_sweeps() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("trials_total", sa.BigInteger(), nullable=False),
         sa.Column("trials_made", sa.BigInteger(), nullable=False),
+        sa.Column("trials_ended", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("updates_total", sa.BigInteger(), nullable=False),
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
         sa.Column("mlflow_experiment_id", sa.String(length=64), nullable=True),
@@ -174,6 +175,7 @@ def _trials_and_runs() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("value", sa.Float(precision=53), nullable=True),
         sa.Column("spread", sa.Float(precision=53), nullable=True),
+        sa.Column("end_number", sa.BigInteger(), nullable=True),
         sa.Column("to_tell", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'completed', 'pruned', 'diverged', 'failed', 'cancelled')",
@@ -183,6 +185,7 @@ def _trials_and_runs() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trials")),
         sa.UniqueConstraint("sweep_id", "number", name=op.f("uq_trials_sweep_id_number")),
         sa.UniqueConstraint("sweep_id", "optuna_number", name=op.f("uq_trials_sweep_id_optuna_number")),
+        sa.UniqueConstraint("sweep_id", "end_number", name=op.f("uq_trials_sweep_id_end_number")),
     )
     op.create_index(op.f("ix_trials_sweep_id_state"), "trials", ["sweep_id", "state"])
     op.create_index(op.f("ix_trials_sweep_id_value"), "trials", ["sweep_id", "value"])
@@ -275,6 +278,7 @@ def _trials_and_runs() -> None:
         sa.PrimaryKeyConstraint("run_id", "number", name=op.f("pk_attempts")),
     )
     op.create_index(op.f("ix_attempts_worker_id"), "attempts", ["worker_id"])
+    op.create_index("ix_attempts_lost", "attempts", ["run_id"], **where("outcome = 'lost'"))
     op.create_table(
         "val_points",
         sa.Column("run_id", ID, nullable=False),

@@ -9,10 +9,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
-from service.api import corpora, errors, health, leases, runs, schedules, states, sweeps, workers
+from service import traces
+from service.api import corpora, errors, events, health, leases, metrics, runs, schedules, states, sweeps, workers
 from service.api.dependencies import Parts
 from service.api.headers import SecurityHeaders
 from service.api.limits import BodyLimit
+from service.api.requests import RequestLog
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
@@ -24,11 +26,14 @@ from service.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from service.exposition import FactsCollector
+from service.meters import Meters
 from service.mirror import Mirror
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
 from service.settings import Settings
 from service.store.engine import Store
+from service.streams import Streams
 from service.studies import Studies
 from service.wire.problem import Problem
 from service.wire.states import MAX_STATE_BYTES
@@ -57,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        telemetry=traces.install(parts.store.engine),
         openapi_tags=[
             {"name": "sweeps", "description": "Submit a search space; look at its trials; get the best."},
             {"name": "schedules", "description": "The families that a sweep can compare."},
@@ -64,29 +70,32 @@ def create_app(settings: Settings) -> FastAPI:
             {"name": "workers", "description": "Who trains, and what waits."},
             {"name": "leases (workers)", "description": "How workers take runs and report on them."},
             {"name": "states (workers)", "description": "Where runs stand, for workers that share no directory."},
-            {"name": "health", "description": "Probes."},
+            {"name": "health", "description": "Probes and metrics."},
         ],
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
-    for noun in (sweeps, runs, schedules, corpora, workers, leases, states):
+    for noun in (sweeps, events, runs, schedules, corpora, workers, leases, states, metrics):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
     app.add_middleware(BodyLimit, larger={"/api/v1/corpora": settings.upload_bytes, "/api/v1/states/": MAX_STATE_BYTES})
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog, meters=parts.meters)
     errors.install(app)
     _describe_problems(app)
     return app
 
 
 def _parts(settings: Settings) -> Parts:
-    store = Store(settings.database)
+    store, meters = Store(settings.database), Meters()
+    meters.watch(store.engine, store.sessions)
+    meters.registry.register(FactsCollector(store, settings.lease_seconds, tracked=settings.mlflow_url is not None))
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
     sampling = Sampling(store, studies)
     token_use = TokenUse(store)
-    dispatcher = Dispatcher(store, sampling, settings.lease_seconds)
+    dispatcher = Dispatcher(store, sampling, settings.lease_seconds, meters)
     steps = {
         "watching the leases": dispatcher.watch,
         "telling Optuna results": sampling.tell_all,
@@ -103,6 +112,8 @@ def _parts(settings: Settings) -> Parts:
         dispatcher=dispatcher,
         reconciler=Reconciler(steps),
         token_use=token_use,
+        meters=meters,
+        streams=Streams(store, meters),
     )
 
 

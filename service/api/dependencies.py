@@ -15,9 +15,11 @@ from service.domain.access import Principal, Role
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
 from service.errors import InvalidError, UnauthorizedError
+from service.meters import Meters
 from service.reconcile import Reconciler, TokenUse
 from service.settings import Settings
 from service.store.engine import Store
+from service.streams import Streams
 from service.studies import Studies
 from service.wire.problem import FieldProblem
 
@@ -38,10 +40,17 @@ class Parts:
     dispatcher: Dispatcher
     reconciler: Reconciler
     token_use: TokenUse
+    meters: Meters
+    streams: Streams
+
+    def stop_waiting(self) -> None:
+        """Answer waiting claims and end the streams: they would hold up the end of the server."""
+        self.dispatcher.close()
+        self.streams.close()
 
     def close(self) -> None:
         """Stop the background work and close every connection."""
-        self.dispatcher.close()
+        self.stop_waiting()
         self.reconciler.stop()
         self.studies.close()
         self.store.close()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service import errors
+from service import errors, logs
 from service.api.validation import field_problems
 from service.domain.remainder import corpus_of, further_problems
 from service.domain.uploads import PREFIX as UPLOADED
@@ -58,8 +58,11 @@ def render(error: ServiceError) -> Response:
         code=error.code,
         detail=error.detail,
         errors=error.fields,
+        request_id=logs.request_id(),
     )
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    headers = {"X-Request-ID": problem.request_id} if problem.request_id is not None else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)
 
 
@@ -70,6 +73,8 @@ def responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
 
 
 def _handle(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code < 400:
+        return Response(status_code=error.status_code, headers=error.headers)
     return render(_as_service_error(request, error))
 
 
@@ -85,9 +90,14 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
         case OverflowError() | DataError():
             return InvalidError("a number or text is out of range; use 64-bit numbers and printable text")
         case OperationalError():
-            log.warning("%s: the database is away: %s", where, str(error.orig or error).splitlines()[0])
+            log.warning(
+                "%s: the database is away: %s",
+                where,
+                str(error.orig or error).splitlines()[0],
+                extra={"action": "database.away"},
+            )
             return errors.UnavailableError("the database does not answer; try again in a few seconds")
-    log.error("%s failed", where, exc_info=error)
+    log.error("%s failed", where, exc_info=error, extra={"action": "request.failed"})
     return ServiceError("something in the service failed that should not; its log says more")
 
 

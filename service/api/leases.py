@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from service import logs
 from service.api.dependencies import Service, WorkerCaller
 from service.api.errors import responses
 from service.domain import queue, workers
@@ -14,13 +15,15 @@ router = APIRouter(prefix="/leases", tags=["leases (workers)"])
 @router.post("/claim", summary="Take runs", responses=responses(NotFoundError))
 def claim(request: Claim, service: Service, _worker: WorkerCaller) -> Granted:
     """Lease runs that can share a batch; waits for up to `wait_seconds` when there are none."""
+    logs.bind(worker_id=request.worker_id)
     return service.dispatcher.claim(request)
 
 
 @router.post("/report", summary="Report on runs", responses=responses(NotFoundError))
 def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
     """News of all lanes in one call; renews their leases and answers with a command for each."""
-    with service.store.write() as session:
+    logs.bind(worker_id=request.worker_id)
+    with service.meters.reports.time(), service.store.write() as session:
         workers.seen(session, request.worker_id, request)
         commands = queue.report(session, request, service.settings.lease_seconds)
     if any(run.outcome is not None for run in request.runs):
@@ -32,6 +35,7 @@ def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
 @router.post("/release", status_code=204, summary="Give runs back")
 def release(request: Release, service: Service, _worker: WorkerCaller) -> None:
     """Queue runs again at once, so that nobody has to wait for their leases to expire."""
+    logs.bind(worker_id=request.worker_id)
     with service.store.write() as session:
         runs = request.runs
         if request.leaving:

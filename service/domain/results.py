@@ -31,7 +31,10 @@ def settle(session: Session, runs: Sequence[Run]) -> None:
     if not trial_ids:
         return
     trials = session.scalars(
-        select(Trial).where(Trial.id.in_(trial_ids)).execution_options(populate_existing=True)
+        select(Trial)
+        .where(Trial.id.in_(trial_ids))
+        .order_by(Trial.sweep_id, Trial.number)
+        .execution_options(populate_existing=True)
     ).all()
     replicates: dict[int, list[Run]] = {trial.id: [] for trial in trials}
     for run in session.scalars(select(Run).where(Run.trial_id.in_(trial_ids)).order_by(Run.replicate)):
@@ -44,28 +47,34 @@ def settle(session: Session, runs: Sequence[Run]) -> None:
         )
     }
     for trial in trials:
-        settle_trial(trial, replicates[trial.id], sweeps[trial.sweep_id].spec["objective"]["mode"])
+        sweep = sweeps[trial.sweep_id]
+        if settle_trial(trial, replicates[trial.id], sweep.spec["objective"]["mode"]):
+            sweep.trials_ended += 1
+            trial.end_number = sweep.trials_ended
     session.flush()
     for sweep in sweeps.values():
         settle_sweep(session, sweep)
     session.flush()
 
 
-def settle_trial(trial: Trial, runs: Sequence[Run], mode: str) -> None:
+def settle_trial(trial: Trial, runs: Sequence[Run], mode: str) -> bool:
     """Set a trial's state, its value (the mean over replicates) and their spread, if all of its runs have ended.
+
+    Returns whether it has ended now.
 
     The spread is the sample standard deviation (n - 1). A diverged run counts with its initial loss, whatever `mode`.
     """
     states = {run.state for run in runs}
     if trial.state in ENDED_RUN_STATES or not states <= set(ENDED_RUN_STATES):
-        return
+        return False
     trial.state = next(state for state in _PRECEDENCE if state in states)
     trial.to_tell = True
     values = [value for run in runs if (value := run_value(run, mode)) is not None]
     if trial.state in ("cancelled", "failed") or len(values) < len(runs):
-        return
+        return True
     trial.value = fmean(values)
     trial.spread = stdev(values) if len(values) > 1 else None
+    return True
 
 
 def run_value(run: Run, mode: str) -> float | None:

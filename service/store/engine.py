@@ -60,7 +60,7 @@ class Store:
         self.url = database_url
         self.engine = engine_for(database_url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         # SQLite's lock is unfair: writers of one process queue here instead, and none waits for seconds.
         self._writer = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -68,7 +68,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading: what it writes is rolled back."""
-        with self._sessions() as session:
+        with self.sessions() as session:
             yield session
 
     @contextmanager
@@ -79,7 +79,7 @@ class Store:
             if self.is_sqlite:
                 stack.enter_context(self._writer)
                 options = WRITE
-            session = stack.enter_context(self._sessions())
+            session = stack.enter_context(self.sessions())
             session.connection(execution_options=options)
             yield session
             session.commit()

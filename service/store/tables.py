@@ -65,7 +65,7 @@ def partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *parts, postgresql_where=text(where), sqlite_where=text(for_sqlite))
 
 
-def in_state(column: InstrumentedAttribute[str], state: str) -> ColumnElement[bool]:
+def in_state(column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], state: str) -> ColumnElement[bool]:
     """That a column holds one word, which is written into the statement.
 
     A bound value would hide it from the planner, which then could not use the partial indexes.
@@ -165,7 +165,7 @@ class Sweep(Base):
 
     `trials_total` trials are wanted and `trials_made` have a row; a grid makes all of its rows at submission, the other
     samplers as workers ask for them. `asking` says that more trials are to be made, `to_track` that MLflow has yet to
-    show the sweep or its end.
+    show the sweep or its end. `trials_ended` counts the ends of its trials; one that is tried again ends again.
     """
 
     __tablename__ = "sweeps"
@@ -192,6 +192,7 @@ class Sweep(Base):
     state: Mapped[str] = mapped_column(String(16))
     trials_total: Mapped[int]
     trials_made: Mapped[int]
+    trials_ended: Mapped[int] = mapped_column(server_default="0")
     updates_total: Mapped[int]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     mlflow_experiment_id: Mapped[str | None] = mapped_column(String(64))
@@ -203,13 +204,18 @@ class Sweep(Base):
 
 
 class Trial(Base):
-    """One configuration of a sweep. `to_tell` says that it has ended and the Optuna study has yet to hear of it."""
+    """One configuration of a sweep.
+
+    `to_tell` says that it has ended and the Optuna study has yet to hear of it. `end_number` counts the ends of the
+    sweep's trials in their order; a trial that was cancelled with its sweep has none.
+    """
 
     __tablename__ = "trials"
     __table_args__ = (
         one_of("state", get_args(RunState)),
         UniqueConstraint("sweep_id", "number"),
         UniqueConstraint("sweep_id", "optuna_number"),
+        UniqueConstraint("sweep_id", "end_number"),
         Index(None, "sweep_id", "state"),
         Index(None, "sweep_id", "value"),
         partial("ix_trials_to_tell", "sweep_id", "number", where="to_tell"),
@@ -225,6 +231,7 @@ class Trial(Base):
     state: Mapped[str] = mapped_column(String(16))
     value: Mapped[float | None]
     spread: Mapped[float | None]
+    end_number: Mapped[int | None]
     to_tell: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
@@ -316,7 +323,11 @@ class Attempt(Base):
     """One lease of a run, from its claim to its end."""
 
     __tablename__ = "attempts"
-    __table_args__ = (one_of("outcome", ATTEMPT_ENDS), Index(None, "worker_id"))
+    __table_args__ = (
+        one_of("outcome", ATTEMPT_ENDS),
+        Index(None, "worker_id"),
+        partial("ix_attempts_lost", "run_id", where="outcome = 'lost'"),
+    )
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)

@@ -1,6 +1,7 @@
 """One call over HTTP, as worker and client make it: one try, with a deadline for all of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -81,6 +82,19 @@ class Calls:
             raise NoAnswerError(str(error) or type(error).__name__) from error
         kept = {name: value for name, value in response.headers.items() if name not in _ENCODING}
         return httpx.Response(response.status_code, headers=kept, content=body, request=request)
+
+    @contextmanager
+    def stream(self, path: str, *, headers: Mapping[str, str], silence: float) -> Iterator[httpx.Response]:
+        """Call for an answer that goes on; it may be silent for so many seconds between two parts of it.
+
+        Raises NoAnswerError, also while it is read.
+        """
+        try:
+            timeout = httpx.Timeout(self._seconds, read=silence)
+            with self._http.stream("GET", path, headers=dict(headers), timeout=timeout) as response:
+                yield response
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise NoAnswerError(str(error) or type(error).__name__) from error
 
     @staticmethod
     def _read(response: httpx.Response, deadline: Deadline) -> bytes:

@@ -14,7 +14,10 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """A problem document. `code` is stable and meant for programs; `detail` is meant for people."""
+    """A problem document. `code` is stable and meant for programs; `detail` is meant for people.
+
+    `request_id` is the one under which the service's log tells of the request.
+    """
 
     type: str
     title: str
@@ -22,3 +25,4 @@ class Problem(BaseModel):
     code: str
     detail: str
     errors: list[FieldProblem] = []
+    request_id: str | None = None

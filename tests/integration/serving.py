@@ -90,7 +90,7 @@ def running(
         try:
             yield Serving(url, app, stack)
         finally:
-            app.state.parts.dispatcher.close()
+            app.state.parts.stop_waiting()
             server.should_exit = True
             thread.join(30)
             assert not thread.is_alive()

@@ -4,6 +4,7 @@ import pytest
 
 from service.dispatch import Dispatcher
 from service.grace import Grace
+from service.meters import Meters
 from service.wire.protocol import Claim
 from tests.integration.harness import LEASE_SECONDS, Harness
 
@@ -38,7 +39,7 @@ def hold_everything(harness: Harness, *, seconds: float) -> int:
 
 def test_a_service_that_starts_gives_every_worker_the_time_of_a_lease(harness: Harness) -> None:
     hold_everything(harness, seconds=-1)
-    dispatcher = Dispatcher(harness.store, harness.sampling, LEASE_SECONDS)
+    dispatcher = Dispatcher(harness.store, harness.sampling, LEASE_SECONDS, Meters())
     assert dispatcher.claim(Claim(worker_id=harness.worker(), lanes=4)).leases == []
 
 

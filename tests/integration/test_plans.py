@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from service.domain import best, queue, sweeps, trials, workers
+from service.domain import best, events, metrics, queue, sweeps, trials, workers
 from service.store.engine import Store
 from service.wire.protocol import Held
 from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness
@@ -33,7 +33,7 @@ def scans(connection: Connection, statement: str, parameters: Any) -> list[str]:
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         # A scan of a partial index reads the rows that match alone.
-        partial = ("ix_runs_", "ix_trials_to_tell", "ix_sweeps_asking", "ix_sweeps_to_track")
+        partial = ("ix_runs_", "ix_attempts_lost", "ix_trials_to_tell", "ix_sweeps_asking", "ix_sweeps_to_track")
         lines = [row[3] for row in rows]
         found = [line for line in lines if line.startswith("SCAN") and not any(name in line for name in partial)]
         return [line for line in found if line.split()[1] in GROWING]
@@ -97,4 +97,7 @@ def _work(harness: Harness) -> None:
         best.best(session, sweep, None)
         queue.overview(session)
         workers.listing(session, LEASE_SECONDS)
+        metrics.facts(session, LEASE_SECONDS, tracked=True)
+        events.look(session, grid)
+        events.ends(session, grid, 3, 50)
     assert [sweep.id for sweep in shown.items] == [other, grid]
