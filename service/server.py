@@ -76,6 +76,7 @@ def warn_if_open(settings: Settings) -> None:
             "traffic reads every token. Set RAMPLINE_TLS_CERT and RAMPLINE_TLS_KEY, or listen on 127.0.0.1 behind a "
             "proxy that speaks TLS.",
             settings.host,
+            extra={"action": "service.insecure"},
         )
 
 

@@ -1,6 +1,8 @@
 """The texts that runs train on: fetched once from the service, verified, kept on disk and in memory."""
 
+import contextlib
 import hashlib
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -14,6 +16,9 @@ class Source(Protocol):
 
     def corpus(self, digest: str) -> bytes:
         """The text with this sha256, not yet verified."""
+
+
+log = logging.getLogger(__name__)
 
 
 class CorruptCorpusError(Exception):
@@ -42,15 +47,27 @@ class Corpora:
 
     def _bytes(self, digest: str) -> bytes:
         path = self._directory / digest
-        if path.is_file():
+        with contextlib.suppress(OSError):  # not there, or not to be read: fetched anew
             text = path.read_bytes()
             if hashlib.sha256(text).hexdigest() == digest:
                 return text
         text = self._source.corpus(digest)
         if hashlib.sha256(text).hexdigest() != digest:
             raise CorruptCorpusError(f"the service sent another text than {digest}: its artifact directory is damaged")
-        self._directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as file:
-            file.write(text)
-        os.replace(file.name, path)
+        try:
+            self._write(path, text)
+        except OSError as error:
+            log.warning("the text %s is kept in memory alone: %s", digest, error, extra={"action": "text.unwritable"})
         return text
+
+    def _write(self, path: Path, text: bytes) -> None:
+        """Keep a text for the next process; a reader never sees half of it."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        file = tempfile.NamedTemporaryFile(dir=self._directory, delete=False)  # noqa: SIM115 - renamed or removed below
+        try:
+            with file:
+                file.write(text)
+            os.replace(file.name, path)
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise

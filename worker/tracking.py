@@ -104,6 +104,7 @@ class Tracker:
         self._experiments: dict[str, str] = {}
         self._records: dict[int, Record] = {}
         self._dropped: list[Record] = []
+        self._lost: list[str] = []  # MLflow runs
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = threading.Event()
@@ -176,6 +177,7 @@ class Tracker:
             self._wake.clear()
             self._clear_away()
             try:
+                self._delete_lost()
                 self._flush()
                 if self.away:
                     log.info("MLflow is back; what waited has been sent", extra={"action": "mlflow.back"})
@@ -199,6 +201,7 @@ class Tracker:
             dropped, self._dropped = self._dropped, []
         for record in dropped:
             record.sheet.remove()
+        self._lost += [record.mlflow_run_id for record in dropped if record.mlflow_run_id is not None]
 
     def _spill(self) -> None:
         """Put what waits in memory into the spool."""
@@ -220,10 +223,22 @@ class Tracker:
         else:
             self._unwritable = False
 
+    def _delete_lost(self) -> None:
+        """Delete the records of lost attempts: one begun late is not among those that the next attempt deletes."""
+        while self._lost:
+            try:
+                self._client.delete_run(self._lost[0])
+            except MlflowException as error:
+                if error.error_code not in FINAL:  # deleted already
+                    raise
+            del self._lost[0]
+
     def _flush(self) -> None:
         for record in list(self._records.values()):
             if sum(len(record.pending) for record in list(self._records.values())) > POINTS_IN_MEMORY:
                 self._spill()
+            if self._records.get(record.lease.run_id) is not record:
+                continue  # dropped meanwhile
             try:
                 self._flush_record(record)
             except MlflowException as error:
@@ -247,6 +262,9 @@ class Tracker:
             return
         if record.mlflow_run_id is None:
             record.mlflow_run_id = self._create(record)
+            if self._records.get(record.lease.run_id) is not record:
+                self._lost.append(record.mlflow_run_id)
+                return
             record.on_created(record.mlflow_run_id)
         while points := record.sheet.first(METRICS_PER_CALL):
             self._send(record.mlflow_run_id, points)

@@ -231,7 +231,7 @@ def _note_attempt(session: Session, run: Run, news: RunReport) -> None:
     if news.resumed_from or news.note is not None:
         attempt = session.get_one(Attempt, (run.id, run.attempt))
         attempt.resumed_from = news.resumed_from
-        attempt.note = news.note and _storable(news.note)
+        attempt.note = news.note
 
 
 def _note(run: Run, news: RunReport, *, since: timedelta) -> None:
@@ -263,8 +263,7 @@ def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
 def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     if outcome.state == "completed" and outcome.value is None:
         outcome = Outcome(state="failed", error="it completed without a validation loss")
-    error = outcome.error and _storable(outcome.error)
-    run.error = error
+    run.error = error = outcome.error
     run.lane_share = 0
     if outcome.state == "failed":
         cause = outcome.cause or "crash"
@@ -280,10 +279,6 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     run.state = outcome.state
     run.ended_at = now
     run.to_track = True
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "")  # PostgreSQL stores no NUL
 
 
 def overview(session: Session) -> QueueView:

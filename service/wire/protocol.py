@@ -1,8 +1,8 @@
 """The workers' protocol: register, claim, report, release. Every write carries its lease's fence."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service.wire.base import Wire
 from service.wire.description import RunDescription
@@ -87,6 +87,14 @@ class Outcome(Wire):
     value: float | None = None
     diverged_at: int | None = None
     error: str | None = Field(default=None, max_length=4000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nul(cls, given: Any) -> Any:
+        """An error that quotes bytes is still to be told."""
+        if isinstance(given, dict) and isinstance(given.get("error"), str):
+            return given | {"error": given["error"].replace("\0", "")}
+        return given
 
 
 class RunReport(Wire):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,8 @@ def test_the_least_recently_used_make_room_and_those_in_use_do_not(server: Servi
 def test_a_state_larger_than_any_may_be_is_refused_before_it_is_read(
     server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.limits.MAX_STATE_BYTES", 3_000_000)
+    limits: Any = next(one.kwargs["larger"] for one in server.app.user_middleware if "larger" in one.kwargs)
+    monkeypatch.setitem(limits, "/api/v1/states/", 3_000_000)
     content = os.urandom(3_000_001)
     for body in (content, iter([content[:2_000_000], content[2_000_000:]])):
         answer = server.http("worker").put(f"/states/{BASE}/{named(content)}", content=body)
