@@ -64,8 +64,9 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev
 demo: setup
 	$(BIN)/rampline demo examples/first-sweep.yaml
 
+# Two at a time, a file each: half of the time is waiting for processes that start, end, or are to be missed.
 test: setup-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 chaos: setup-dev
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -106,7 +106,8 @@ class Claimer:
             self._pause(self._backoff.wait())
             return
         except RefusedError as error:
-            self._bell.leave(error)
+            if not self._stopped:  # else the worker has left while this claim was under way
+                self._bell.leave(error)
             self._pause(self._backoff.wait())
             return
         prepared = [training for lease in granted.leases if (training := self._prepare(lease)) is not None]

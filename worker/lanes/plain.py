@@ -38,7 +38,7 @@ class Attention(nn.Module):
             part_BTD.view(B, T, self.n_heads, -1).transpose(1, 2) for part_BTD in self.qkv(x_BTD).chunk(3, dim=-1)
         )
         with torch.autocast("cpu", enabled=False):  # torch's kernel for bfloat16 is the slower one on a CPU
-            if x_BTD.device.type == "cpu":
+            if x_BTD.device.type == "cpu" and q_BHTE.dtype == torch.bfloat16:
                 q_BHTE, k_BHTE, v_BHTE = q_BHTE.float(), k_BHTE.float(), v_BHTE.float()
             y_BHTE = functional.scaled_dot_product_attention(q_BHTE, k_BHTE, v_BHTE, is_causal=True)
         y_BTD: Tensor = self.out(y_BHTE.transpose(1, 2).reshape(B, T, D))
@@ -144,7 +144,8 @@ class Transformer(nn.Module):
     def loss(self, windows_BS: Tensor, drop: Drop = keep) -> Tensor:
         """Return the mean cross-entropy in nats per token of windows (int64) of context + 1 tokens."""
         logits_BTV = self(windows_BS[:, :-1], drop)
-        return functional.cross_entropy(logits_BTV.float().flatten(0, 1), windows_BS[:, 1:].flatten())
+        logits_BTV = logits_BTV.to(torch.promote_types(logits_BTV.dtype, torch.float32))
+        return functional.cross_entropy(logits_BTV.flatten(0, 1), windows_BS[:, 1:].flatten())
 
 
 def sinusoids(shape: Shape) -> Tensor:
