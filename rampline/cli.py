@@ -4,7 +4,6 @@ import contextlib
 import json
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,7 +14,7 @@ from rich.markup import escape
 import schedules
 from rampline import corpora, demo, display, keeping, looking, reading
 from rampline.connection import Connection, NotConnectedError, default_data_dir
-from rampline.product import Product, ProductError, find_devices
+from rampline.product import Product, ProductError, StoppedError, find_devices
 from service import logs
 from service.client import ApiError, Client, ServiceUnreachableError
 from service.errors import ServiceError
@@ -84,7 +83,8 @@ def up(
     Started again on the same data directory, it goes on where it was.
     """
     product = Product(data_dir=data_dir, port=port, mlflow_port=mlflow_port, devices=_devices(workers), lanes=lanes)
-    _terminate_like_ctrl_c()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: product.stopping.set())
     with contextlib.ExitStack() as stack:
         with console.status("Starting MLflow, the service and the workers ..."):
             processes = stack.enter_context(product.running())
@@ -95,11 +95,9 @@ def up(
         here = "" if data_dir == default_data_dir() else f"RAMPLINE_DATA_DIR={data_dir} "
         console.print(f"  submit a sweep: {here}rampline submit examples/first-sweep.yaml --watch", highlight=False)
         console.print("  Ctrl-C stops everything; what has been accepted goes on at the next start.")
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                for line in processes.watch():
-                    console.print(line, style="yellow")
-                time.sleep(0.5)
+        while not product.stopping.wait(0.5):
+            for line in processes.watch():
+                console.print(line, style="yellow")
         console.print("Stopping: the workers give their runs back.")
     console.print("Stopped.")
 
@@ -393,5 +391,5 @@ def main() -> None:
     except EXPECTED as error:
         Console(stderr=True).print(f"[red]error:[/] {display.plain(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StoppedError):
         sys.exit(130)

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import httpx
 from rampline.child import Child
 
 HOST = "127.0.0.1"
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 RESTARTS = 5
 RESTART_WINDOW_SECONDS = 120.0
 CPU_WORKERS = 4
@@ -44,13 +45,20 @@ def find_devices() -> list[str]:
     return ["cpu"] * min(CPU_WORKERS, len(os.sched_getaffinity(0)))
 
 
+class StoppedError(Exception):
+    """The product was told to stop before it was ready."""
+
+
 class ProductError(Exception):
     """The product cannot run; the message is one line that says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """What runs where: one worker for each entry of `devices` (see `find_devices`), with `lanes` lanes if given."""
+    """What runs where: one worker for each entry of `devices` (see `find_devices`), with `lanes` lanes if given.
+
+    Whoever sets `stopping` ends a start that is under way.
+    """
 
     data_dir: Path
     port: int = 8000
@@ -58,6 +66,7 @@ class Product:
     devices: Sequence[str] = ("cpu",)
     lanes: int | None = None
     extra_environment: Mapping[str, str] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -80,6 +89,7 @@ class Product:
 
         Raises:
             ProductError: it cannot start.
+            StoppedError: `stopping` was set before it was ready.
         """
         with self._locked():
             self._write_tokens()
@@ -214,9 +224,10 @@ class Processes:
             for one in self.all:
                 if one.exit_status is not None:
                     raise ProductError(f"{one.name} did not start: {one.last_words()} (see {one.log})")
+            if self._product.stopping.wait(0.1):
+                raise StoppedError("stopped before it was ready")
             if time.monotonic() > deadline:
                 raise ProductError(f"{child.name} did not answer in {READY_SECONDS:.0f} s; see {child.log}")
-            time.sleep(0.1)
 
     def watch(self) -> list[str]:
         """Start again what has ended by itself; returns a line about each.

@@ -160,7 +160,10 @@ class States:
         """Write what is left, for at most this long; returns whether all was written."""
         self._orders.put(None)
         self._thread.join(seconds)
-        return not self._thread.is_alive()
+        written = not self._thread.is_alive()
+        if written:
+            self._store.close()
+        return written
 
     def _names(self, base: str) -> list[StateName]:
         """What is kept of this base. A place that fails is left alone for a while: many runs may be about to ask."""

@@ -42,6 +42,9 @@ class Store(Protocol):
     def make_room(self, limit: float, size: int, *, spared_seconds: float) -> float:
         """Delete what was not used for longest, until `size` bytes fit into `limit`; returns how many then do."""
 
+    def close(self) -> None:
+        """Let go of its connections."""
+
 
 def store_at(address: str | None, *, service: str, token: str) -> Store:
     """The place with this address: a directory, an fsspec URL such as `s3://bucket/states`, or None for the service.
@@ -108,6 +111,9 @@ class Folder:
                 kept.remove(file)
             return limit - sum(file.size for file in kept)
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _kept(self) -> Iterator[Kept]:
         now = time.time()
         for path in self._path.glob("*/*"):
@@ -165,6 +171,9 @@ class Bucket:
                     self._files.rm_file(file.path)
                 kept.remove(file)
             return limit - sum(file.size for file in kept)
+
+    def close(self) -> None:
+        """Connections are fsspec's own, for the life of the process."""
 
 
 class ThroughService:

@@ -15,7 +15,7 @@ from service.client import Client
 from service.wire.views import SweepView
 
 RAMPLINE = [sys.executable, "-m", "rampline"]
-READY_SECONDS = 90
+READY_SECONDS = 150
 
 
 def free_port() -> int:

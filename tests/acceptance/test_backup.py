@@ -92,4 +92,12 @@ def assert_secrets_are_nowhere(up: Up, copy: Path) -> None:
     for token in tokens.values():
         assert token not in commands
         assert token.decode() not in answered
-        assert [path for path in files if token in path.read_bytes()] == []
+        assert [path for path in files if token in content_of(path)] == []
+
+
+def content_of(path: Path) -> bytes:
+    """A file's bytes; none if it is gone by now, as the journals of databases go."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

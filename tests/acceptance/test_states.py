@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.waiting import wait_until
 SWEEP: dict[str, Any] = {
     "space": {"schedule": ["cosine"], "warmup_steps": [100], "peak_lr": [1e-3, 3e-3]},
     "sampler": {"type": "grid"},
-    "total_steps": 1000,
+    "total_steps": 2000,
     "model": {"d_model": 16, "n_layers": 1, "n_heads": 2, "context": 16},
     "data": {"batch_size": 4, "val_windows": 8},
 }
@@ -23,11 +24,15 @@ METRICS = ("lr", "train_loss", "grad_norm", "val_loss")
 
 
 def test_runs_of_a_killed_worker_go_on_elsewhere_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    environment = {"RAMPLINE_LEASE_SECONDS": "3", "RAMPLINE_STATE_SECONDS": "0.3"}
+    environment = {
+        "RAMPLINE_LEASE_SECONDS": "3",
+        "RAMPLINE_REPORT_SECONDS": "0.2",
+        "RAMPLINE_STATE_SECONDS": "0.3",
+    }
     up = Up(tmp_path / "data", ("--workers", "2", "--lanes", "2"), environment)
     up.start()
     control = wait_for_end(up.client, up.client.submit(SWEEP | {"name": "control"}).id)
-    shutil.rmtree(up.data_dir / "states")
+    wait_until(lambda: forgotten(up.data_dir / "states"))
 
     sweep = up.client.submit(SWEEP | {"name": "disturbed"})
     wait_until(lambda: all(run.worker and run.step >= 200 for run in runs_of(up, sweep.id)))
@@ -45,6 +50,13 @@ def test_runs_of_a_killed_worker_go_on_elsewhere_as_if_nothing_had_happened(tmp_
     assert wait_until_gone(up.data_dir) == {}
 
 
+def forgotten(states: Path) -> bool:
+    """Delete what is kept; whether nothing has come after that, which a worker had yet to write."""
+    shutil.rmtree(states, ignore_errors=True)
+    time.sleep(0.5)
+    return not list(states.rglob("*.safetensors"))
+
+
 def records(up: Up, sweep: SweepView) -> dict[str, Any]:
     """What there is of each trial: its value, and every point that MLflow shows of its one run."""
     mlflow = Tracked(up.mlflow_url)
@@ -58,5 +70,5 @@ def records(up: Up, sweep: SweepView) -> dict[str, Any]:
 
 def record(mlflow: Tracked, value: float | None, run: RunView) -> dict[str, Any]:
     points = {key: mlflow.history(str(run.mlflow_run_id), key) for key in METRICS}
-    assert [step for step, _ in points["lr"]] == list(range(1, 1001))
+    assert [step for step, _ in points["lr"]] == list(range(1, 2001))
     return {"value": value, "state": run.state, **points}
