@@ -28,6 +28,7 @@ class Grace:
     def __init__(self, store: Store, lease_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._lease = timedelta(seconds=lease_seconds)
+        self._often = min(_OFTEN_SECONDS, lease_seconds / 10)
         self._monotonic = monotonic
         self._heard_at: float | None = None
 
@@ -35,7 +36,7 @@ class Grace:
         """Look whether the database answers; to be called every few seconds, and before leases are handed out."""
         began = self._monotonic()
         silence = None if self._heard_at is None else began - self._heard_at
-        if silence is not None and silence < _OFTEN_SECONDS:
+        if silence is not None and silence < self._often:
             return
         with self._store.write() as session:
             now = clock.now(session)
