@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from rampline.connection import default_data_dir
+from rampline.terminal import console
 
-console = Console()
+app = typer.Typer()
 
 MlflowStore = Annotated[
     str | None, typer.Option(help="MLflow's database, as its --backend-store-uri names it. Default: that of `up`.")
@@ -16,6 +16,7 @@ MlflowStore = Annotated[
 MlflowArtifacts = Annotated[Path | None, typer.Option(help="MLflow's artifact directory. Default: that of `up`.")]
 
 
+@app.command()
 def backup(
     directory: Annotated[Path, typer.Argument(help="A new directory for the copy.", show_default=False)],
     mlflow_store: MlflowStore = None,
@@ -30,6 +31,7 @@ def backup(
     console.print(f"The backup is in {directory}: {files} files.", highlight=False)
 
 
+@app.command()
 def restore(
     directory: Annotated[Path, typer.Argument(help="What `rampline backup` made.", show_default=False)],
     mlflow_store: MlflowStore = None,

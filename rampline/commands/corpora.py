@@ -5,30 +5,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from rampline.connection import Connection, default_data_dir
 from rampline.display import plain
 from rampline.reading import UnreadableError
-from service.client import Client
+from rampline.terminal import TokenFile, Url, connect, console
 from service.wire.views import CorpusView
 
 app = typer.Typer(help="List the texts that sweeps can train on, and upload more.")
-console = Console()
-
-Url = Annotated[str | None, typer.Option(envvar="RAMPLINE_URL", help="The service. Default: the one running here.")]
-TokenFile = Annotated[
-    Path | None,
-    typer.Option(envvar="RAMPLINE_TOKEN_FILE", help="A file with your token (or set RAMPLINE_TOKEN). Default: local."),
-]
 
 
 @app.callback(invoke_without_command=True)
 def list_corpora(context: typer.Context, url: Url = None, token_file: TokenFile = None) -> None:
     """List the texts that sweeps can train on: built in, uploaded by your team, or in the corpora directory."""
     if context.invoked_subcommand is None:
-        console.print(_table(_client(url, token_file).corpora()))
+        console.print(_table(connect(url, token_file).corpora()))
 
 
 @app.command()
@@ -42,14 +33,10 @@ def upload(
     called = name or re.sub(r"[^A-Za-z0-9._-]+", "-", file.name).lstrip(".-_")
     try:
         with file.open("rb") as text:
-            kept = _client(url, token_file).upload_corpus(called, text)
+            kept = connect(url, token_file).upload_corpus(called, text)
     except OSError as error:
         raise UnreadableError(f"cannot read {file}: {error.strerror}") from error
     console.print(f"{kept.size} bytes are kept. In a sweep: data: {{corpus: {kept.name}}}", highlight=False)
-
-
-def _client(url: str | None, token_file: Path | None) -> Client:
-    return Connection.find(url, token_file, default_data_dir()).client()
 
 
 def _table(corpora: list[CorpusView]) -> Table:
