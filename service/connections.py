@@ -19,7 +19,7 @@ Phase = Literal["idle", "head", "body", "answer", "linger"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class ConnectionLimits:
     """How long a connection may take in each phase, in seconds, and how many connections are held.
 
     A body may take as long as it likes if at least `least_rate` bytes arrive in a second.
@@ -34,9 +34,9 @@ class Patience:
 
 
 class Connection(H11Protocol):
-    """A connection under `patience`, which a subclass sets (see `patient`)."""
+    """A connection under `limits`, which a subclass sets (see `limited`)."""
 
-    patience: ClassVar[Patience] = Patience()
+    limits: ClassVar[ConnectionLimits] = ConnectionLimits()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin; when there are too many, the idlest connection ends, or else this one."""
@@ -45,7 +45,7 @@ class Connection(H11Protocol):
         self.heard = self.loop.time()
         self._enter("head")
         self._tick = self.loop.call_later(self._pause, self._check)
-        if len(self.connections) > self.patience.connections:
+        if len(self.connections) > self.limits.connections:
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -79,8 +79,8 @@ class Connection(H11Protocol):
 
     @property
     def _pause(self) -> float:
-        patience = self.patience
-        return min(1.0, patience.head / 4, patience.body / 4, patience.answer / 4, patience.linger / 4)
+        limits = self.limits
+        return min(1.0, limits.head / 4, limits.body / 4, limits.answer / 4, limits.linger / 4)
 
     def _enter(self, phase: Phase) -> None:
         self._entered, self._since, self._before = phase, self.loop.time(), self._received
@@ -88,21 +88,21 @@ class Connection(H11Protocol):
 
     def _check(self) -> None:
         self._tick = self.loop.call_later(self._pause, self._check)
-        phase, patience = self.phase, self.patience
+        phase, limits = self.phase, self.limits
         unsent = self.transport.get_write_buffer_size()
         moved = phase == "answer" and (unsent == 0 or unsent != self._unsent)
         if phase != self._entered or phase == "idle" or moved:
             self._enter(phase)
             return
         waited = self.loop.time() - self._since
-        if phase == "head" and waited > patience.head:
-            self._refuse(SlowError(f"the request's head did not arrive in {patience.head:g} seconds; send it at once"))
-        elif phase == "body" and waited > patience.body:
-            if self._received - self._before < patience.least_rate * waited:
-                self._refuse(SlowError(f"fewer than {patience.least_rate:g} bytes a second arrived; send it faster"))
+        if phase == "head" and waited > limits.head:
+            self._refuse(SlowError(f"the request's head did not arrive in {limits.head:g} seconds; send it at once"))
+        elif phase == "body" and waited > limits.body:
+            if self._received - self._before < limits.least_rate * waited:
+                self._refuse(SlowError(f"fewer than {limits.least_rate:g} bytes a second arrived; send it faster"))
             else:
                 self._enter(phase)
-        elif (phase == "linger" and waited > patience.linger) or (phase == "answer" and waited > patience.answer):
+        elif (phase == "linger" and waited > limits.linger) or (phase == "answer" and waited > limits.answer):
             self.transport.abort()
 
     def _refuse(self, error: ServiceError) -> None:
@@ -129,6 +129,6 @@ class Connection(H11Protocol):
         self.transport.abort()
 
 
-def patient(patience: Patience) -> type[Connection]:
-    """The class of connections under some patience, for uvicorn's setting `http`."""
-    return type("PatientConnection", (Connection,), {"patience": patience})
+def limited(limits: ConnectionLimits) -> type[Connection]:
+    """The class of connections under some limits, for uvicorn's setting `http`."""
+    return type("LimitedConnection", (Connection,), {"limits": limits})

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service import logs
 from service.api.app import create_app
 from service.api.dependencies import Parts
-from service.connections import Patience, patient
+from service.connections import ConnectionLimits, limited
 from service.domain import access
 from service.domain.access import Role
 from service.errors import StartupError
@@ -54,7 +54,7 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
             on_bound(f"{scheme}://{settings.host}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
             app,
-            http=patient(Patience(connections=settings.connections)),
+            http=limited(ConnectionLimits(connections=settings.connections)),
             ws="none",
             ssl_context_factory=(lambda _config, _default: context) if context is not None else None,
             log_config=None,

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from service.api.app import create_app
 from service.api.dependencies import Parts
 from service.client import Client
-from service.connections import Patience, patient
+from service.connections import ConnectionLimits, limited
 from service.domain import access
 from service.domain.access import Role
 from service.settings import Settings
@@ -23,7 +23,7 @@ from service.store.engine import Store
 from service.wire.protocol import Claim, Hello, Lease, Outcome, Report
 from tests.integration.harness import LEASE_SECONDS, library, news, value_of
 
-USUAL = Patience()
+USUAL = ConnectionLimits()
 TOKENS = {name: f"{name}-{'x' * 40}" for name in ("admin", "member", "viewer", "worker", "stranger")}
 
 
@@ -70,7 +70,7 @@ class Serving:
 
 @contextmanager
 def running(
-    database_url: str, optuna_url: str, directory: Path, patience: Patience = USUAL, **settings: Any
+    database_url: str, optuna_url: str, directory: Path, limits: ConnectionLimits = USUAL, **settings: Any
 ) -> Iterator[Serving]:
     """A server on a migrated database."""
     library(directory)
@@ -82,7 +82,7 @@ def running(
     )
     _make_tokens(database_url)
     app = create_app(given)
-    server = uvicorn.Server(uvicorn.Config(app, http=patient(patience), ws="none", log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, http=limited(limits), ws="none", log_config=None, access_log=False))
     with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from service.connections import Patience
+from service.connections import ConnectionLimits
 from service.wire.problem import Problem
 from tests.integration.conftest import Database
 from tests.integration.serving import TOKENS, Serving, running
 
-IMPATIENT = Patience(connections=40, head=1, body=1, least_rate=1000, answer=2, linger=0.5)
+IMPATIENT = ConnectionLimits(connections=40, head=1, body=1, least_rate=1000, answer=2, linger=0.5)
 AUTHORIZED = f"Authorization: Bearer {TOKENS['member']}\r\nHost: x\r\n".encode()
 POST = b"POST /api/v1/sweeps HTTP/1.1\r\nContent-Type: application/json\r\n" + AUTHORIZED
 UPLOAD = b"POST /api/v1/corpora?name=x HTTP/1.1\r\n" + AUTHORIZED
