@@ -23,8 +23,6 @@ class Dispatcher:
         self._sampling = sampling
         self._lease_seconds = lease_seconds
         self._grace = Grace(store, lease_seconds)
-        # Well within half a lease, which counts as an outage if nobody looked.
-        self._poll_seconds = min(SLOW_POLL_SECONDS, lease_seconds / 5)
         self._claims = meters.claims
         self._changed = threading.Condition()
         self._changes = 0
@@ -61,7 +59,7 @@ class Dispatcher:
             started = time.perf_counter()
             leases, expiry = self._try(request)
             self._claims.labels("granted" if leases else "empty").observe(time.perf_counter() - started)
-            pause = min(deadline - time.monotonic(), self._poll_seconds, expiry)
+            pause = min(deadline - time.monotonic(), SLOW_POLL_SECONDS, expiry)
             if leases or self._closed or deadline <= time.monotonic():
                 return Granted(leases=leases)
             self._wait(changes, max(pause, _LEAST_PAUSE_SECONDS))

@@ -3,8 +3,6 @@
 import contextlib
 import json
 import logging
-import os
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import torch
 
 import schedules
+from service.wire.files import whole_file
 from worker.lanes.batch import LaneBatch
 from worker.lanes.data import Corpus
 from worker.lanes.plan import Plan
@@ -63,10 +62,8 @@ class Capacity:
     def _remember(self, known: dict[str, int]) -> None:
         """Replace the file in one go."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as file:
-                json.dump(known, file, indent=2)
-            os.replace(file.name, self._path)
+            with whole_file(self._path) as file:
+                file.write(json.dumps(known, indent=2).encode())
         except OSError as error:
             log.warning("the number of lanes is not remembered: %s", error, extra={"action": "lanes.forgotten"})
 

@@ -3,11 +3,10 @@
 import contextlib
 import hashlib
 import logging
-import os
-import tempfile
 from pathlib import Path
 from typing import Protocol
 
+from service.wire.files import whole_file
 from worker.lanes.data import Corpus
 
 
@@ -55,19 +54,8 @@ class Corpora:
         if hashlib.sha256(text).hexdigest() != digest:
             raise CorruptCorpusError(f"the service sent another text than {digest}: its artifact directory is damaged")
         try:
-            self._write(path, text)
+            with whole_file(path) as file:
+                file.write(text)
         except OSError as error:
             log.warning("the text %s is kept in memory alone: %s", digest, error, extra={"action": "text.unwritable"})
         return text
-
-    def _write(self, path: Path, text: bytes) -> None:
-        """Keep a text for the next process; a reader never sees half of it."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        file = tempfile.NamedTemporaryFile(dir=self._directory, delete=False)  # noqa: SIM115 - renamed or removed below
-        try:
-            with file:
-                file.write(text)
-            os.replace(file.name, path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,6 +12,7 @@ import fsspec
 from pydantic import TypeAdapter
 
 from service.wire.calls import Calls
+from service.wire.files import PART, whole_file
 from service.wire.retries import STATE_SECONDS
 from service.wire.states import Kept, StateView, superfluous
 
@@ -83,19 +83,8 @@ class Folder:
 
     def write(self, base: str, name: str, content: bytes) -> None:
         """Keep a file."""
-        with _said():
-            folder = self._path / base
-            folder.mkdir(parents=True, exist_ok=True)
-            part = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)  # noqa: SIM115 - renamed or removed below
-            try:
-                with part:
-                    part.write(content)
-                    part.flush()
-                    os.fsync(part.fileno())
-                Path(part.name).replace(folder / name)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        with _said(), whole_file(self._path / base / name) as file:
+            file.write(content)
 
     def delete(self, base: str, name: str) -> None:
         """Delete a file."""
@@ -119,7 +108,7 @@ class Folder:
         for path in self._path.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
-                if path.suffix == ".part" and now - status.st_mtime > _ABANDONED_SECONDS:
+                if path.suffix == PART and now - status.st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
                 else:
                     yield Kept(str(path), status.st_size, now - status.st_mtime)

@@ -5,8 +5,6 @@ happens to its source afterwards.
 """
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
@@ -18,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain.access import Principal
-from service.errors import InvalidError, NotFoundError
+from service.errors import InvalidError, NotFoundError, UnavailableError
 from service.store import clock
 from service.store.tables import Corpus, Sweep
+from service.wire.files import whole_file
 from service.wire.problem import FieldProblem
 from service.wire.views import CorpusView
 
@@ -125,16 +124,19 @@ class CorpusLibrary:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
     def keep(self, text: Text) -> None:
-        """Write the copy that workers train on, unless it is there. A reader never sees half of it."""
+        """Write the copy that workers train on, unless it is there.
+
+        Raises:
+            UnavailableError: the disk does not take it.
+        """
         path = self._kept / text.digest
         if path.exists():
             return
-        self._kept.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._kept, delete=False) as file:
-            file.write(text.content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
+        try:
+            with whole_file(path) as file:
+                file.write(text.content)
+        except OSError as error:
+            raise UnavailableError(f"the text cannot be kept: {error.strerror}; see to the service's disk") from error
 
     def path(self, digest: str) -> Path:
         """Where the copy of a text lies.

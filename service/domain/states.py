@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from service.errors import ConflictError, NotFoundError, TooLargeError, UnavailableError
+from service.wire.files import whole_file
 from service.wire.states import MAX_STATE_BYTES, Kept, StateName, StateView, superfluous
 
 SPARED_SECONDS = 120.0
@@ -57,21 +57,12 @@ class StateLibrary:
         Raises:
             UnavailableError: the disk does not take it, or all that is kept is in use.
         """
-        folder = self._directory / base
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
-                try:
-                    incoming = Incoming(file)
-                    yield incoming
-                    incoming.check(name.sha256)
-                    self._make_room(incoming.size)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    Path(file.name).replace(folder / str(name))
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
+            with whole_file(self._directory / base / str(name)) as file:
+                incoming = Incoming(file)
+                yield incoming
+                incoming.check(name.sha256)
+                self._make_room(incoming.size)
         except OSError as error:
             raise UnavailableError(
                 f"the state cannot be written: {error.strerror}; see to the service's disk"

@@ -207,6 +207,19 @@ def test_results_reach_optuna_without_anybody_asking(serving: Serving) -> None:
     assert sorted(number for number in asked if number is not None) == list(range(8))
 
 
+def test_a_text_that_the_disk_does_not_take_is_told_and_nothing_is_queued(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("service.wire.files.os.fsync", full)
+    with pytest.raises(ApiError, match="No space left on device; see to the service's disk"):
+        serving["member"].submit(GRID)
+    assert serving["viewer"].sweeps().items == []
+    assert list((serving.parts.settings.artifacts / "corpora").iterdir()) == []
+
+
 def test_the_audit_trail_says_who_submitted_and_who_cancelled(serving: Serving) -> None:
     sweep = serving["member"].submit(GRID)
     serving["admin"].cancel(sweep.id)

@@ -1,6 +1,11 @@
 """After an outage of the service or its database, workers that could not report keep their runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from service.dispatch import Dispatcher
 from service.grace import Grace
@@ -57,6 +62,52 @@ def test_leases_that_had_run_out_before_the_outage_are_not_renewed(
     seconds.now += 120
     grace.watch()
     assert len(harness.claim(harness.worker(), lanes=100)) == held
+
+
+def test_looks_two_seconds_apart_are_no_outage_however_short_the_leases(harness: Harness, seconds: Seconds) -> None:
+    grace = Grace(harness.store, 3, monotonic=seconds)
+    grace.watch()
+    held = hold_everything(harness, seconds=-1)
+    for _ in range(10):
+        seconds.now += 2
+        grace.watch()
+    assert len(harness.claim(harness.worker(), lanes=100)) == held
+
+
+def test_a_look_that_failed_is_an_outage_however_short(
+    harness: Harness, grace: Grace, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_everything(harness, seconds=-1)
+
+    def away() -> None:
+        raise OperationalError("BEGIN", {}, Exception("the database is away"))
+
+    seconds.now += 2
+    with monkeypatch.context() as outage:
+        outage.setattr(harness.store, "write", away)
+        with pytest.raises(OperationalError):
+            grace.watch()
+    seconds.now += 0.5
+    grace.watch()
+    assert harness.claim(harness.worker()) == []
+
+
+def test_a_look_that_had_to_wait_for_half_a_lease_is_an_outage(
+    harness: Harness, grace: Grace, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_everything(harness, seconds=-1)
+    write = harness.store.write
+
+    @contextmanager
+    def hanging() -> Iterator[Session]:
+        with write() as session:
+            seconds.now += LEASE_SECONDS / 2 + 1
+            yield session
+
+    seconds.now += 2
+    monkeypatch.setattr(harness.store, "write", hanging)
+    grace.watch()
+    assert harness.claim(harness.worker()) == []
 
 
 def test_without_an_outage_nothing_is_renewed(harness: Harness, grace: Grace, seconds: Seconds) -> None:
