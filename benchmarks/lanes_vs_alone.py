@@ -1,17 +1,19 @@
 """Lanes against training alone: updates of all runs per second, for sizes of model and numbers of lanes.
 
-    python benchmarks/lanes_vs_alone.py                                    # everything; about ten minutes on two cores
+    python benchmarks/lanes_vs_alone.py                                    # everything; twelve minutes on two cores
     python benchmarks/lanes_vs_alone.py --d-model 64 --layers 2 --lanes 8 16 --seconds 2 --json lanes.json
 
 The alternatives train one run after another, as anybody would with `torch.nn` and `torch.optim`:
   plain loop     eager mode;
-  compiled loop  `torch.compile` (on a GPU with CUDA graphs) and torch's fused Adam; its compile time is not counted;
+  compiled loop  `torch.compile` (on a GPU with CUDA graphs) and torch's fused Adam;
 each in one process and in several that share the device. On a CPU these are two single-threaded processes, which is
 also how `rampline up` trains lanes on two cores: compare "lanes 2 x 1 thread" with "plain loop 2 x 1 thread". On a GPU
 start NVIDIA's MPS first, if you have it: the first lines of the output say whether it runs.
 
 All take turns, several times over; a figure is the median of its turns.
-  ratio  to the best alternative: above 1, lanes are faster;
+  ratio  to the best alternative: above 1, lanes are faster; compile time is not counted;
+  start  seconds until the second update of a new process has ended, compiling with empty caches included;
+  sweep  seconds for 7,200 updates (24 runs of 300) from that start on, and the ratio of the best alternative's to it;
   peak   the share of the device's matrix-product peak, measured just before, that the model's products achieve;
   CPU    milliseconds of processor time for an update of one run: on a machine that others use too, this and its ratio
          say more than the updates per second.
@@ -27,7 +29,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -48,8 +50,9 @@ from worker.lanes.shape import Shape
 SIZES = {32: (32, 8), 64: (64, 8), 128: (64, 16), 256: (64, 16)}  # d_model: context, batch
 SHARERS = {"cpu": (2,), "cuda": (2, 4, 8)}  # processes that share the device
 PEAK_SIDES = {"cpu": (256, 512, 1024), "cuda": (2048, 4096, 8192)}
-ENDLESS = 10_000_000
+ENDLESS = 200_000  # a plan holds the rate of every update, and there may be 127 of them
 STRETCH_SECONDS = 0.1
+SWEEP_UPDATES = 24 * 300
 MOST_TURNS = 4  # that a single update may take
 
 
@@ -89,10 +92,14 @@ class PeakOrder:
 
 @dataclass(frozen=True)
 class Pace:
-    """What a turn achieved: updates of all its runs per second, and milliseconds of processor time for each."""
+    """What a turn achieved: updates of all its runs per second, and milliseconds of processor time for each.
+
+    `start_seconds` is what the first two updates took, in the contender's first turn.
+    """
 
     updates_per_second: float
     cpu_ms: float
+    start_seconds: float = 0.0
 
 
 class Trainer:
@@ -122,6 +129,7 @@ def main(arguments: argparse.Namespace) -> int:
     machine = _machine(device)
     print(json.dumps(machine, indent=2), flush=True)
     results = []
+    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # or the second to compile would find the first one's work
     with _trainers(max(sharers)) as trainers:
         # on a CPU each process has a core of its own; a GPU is one device however many share it
         measuring = trainers if device == "cpu" else trainers[:1]
@@ -171,7 +179,9 @@ def _tournament(
                 order = Turn(shape, contender, arguments.device, arguments.seconds)
                 shares = _all(trainers[: contender.processes], order)
                 rate = sum(share.updates_per_second for share in shares)
-                paces.setdefault(contender, []).append(Pace(rate, statistics.mean(share.cpu_ms for share in shares)))
+                cost = statistics.mean(share.cpu_ms for share in shares)
+                start = max(share.start_seconds for share in shares)
+                paces.setdefault(contender, []).append(Pace(rate, cost, start))
     _progress("")
     return paces
 
@@ -188,17 +198,21 @@ def _print(shape: Shape, paces: dict[Contender, list[Pace]], peak: float) -> Non
     cpu_ms = {contender: statistics.median(pace.cpu_ms for pace in turns) for contender, turns in paces.items()}
     best = max(rate for contender, rate in medians.items() if not contender.lanes)
     least = min(cost for contender, cost in cpu_ms.items() if not contender.lanes)
+    starts = {contender: max(pace.start_seconds for pace in turns) for contender, turns in paces.items()}
+    sweeps = {contender: starts[contender] + SWEEP_UPDATES / median for contender, median in medians.items()}
+    shortest = min(seconds for contender, seconds in sweeps.items() if not contender.lanes)
     print(
         f"\nd_model {shape.d_model}, {shape.n_layers} layers, batch {shape.batch_size} x {shape.context} bytes, "
         f"{shape.n_parameters:,} parameters, {shape.precision}\n"
-        f"{'':31} updates/s   range of turns   ratio   peak   CPU ms   ratio"
+        f"{'':31} updates/s   range of turns   ratio   peak   CPU ms   ratio   start    sweep  ratio"
     )
     for contender, median in medians.items():
         span = f"{min(rates[contender]):.1f} - {max(rates[contender]):.1f}"
         share = median * product_flops(shape) / peak
         cost = cpu_ms[contender]
         row = f"{median:9.1f}  {span:>15} {median / best:7.2f} {share:6.0%} {cost:8.2f} {least / cost:7.2f}"
-        print(f"{contender!s:31} {row}", flush=True)
+        whole = f"{starts[contender]:7.1f} {sweeps[contender]:8.1f} {shortest / sweeps[contender]:6.2f}"
+        print(f"{contender!s:31} {row} {whole}", flush=True)
 
 
 def product_flops(shape: Shape) -> float:
@@ -220,10 +234,14 @@ def _serve(pipe: Connection) -> None:
         if of != order.shape:
             trained, of = {}, order.shape
         torch.set_num_threads(order.contender.threads)
+        start_seconds = 0.0
         if order.contender not in trained:
+            started = time.perf_counter()
             trained[order.contender] = _runs(order)
             trained[order.contender].advance(2)
-        pipe.send(_train(trained[order.contender], max(1, order.contender.lanes), order.seconds))
+            start_seconds = time.perf_counter() - started
+        pace = _train(trained[order.contender], max(1, order.contender.lanes), order.seconds)
+        pipe.send(replace(pace, start_seconds=start_seconds))
 
 
 def _train(runs: LaneBatch[int] | Alone, lanes: int, seconds: float) -> Pace:

@@ -24,7 +24,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,11 @@ def _measured(
     )
     turns: dict[str, list[Watch]] = {"worker": [], "alone": []}
     for repetition in range(arguments.repeat):
+        # Other seeds, or the worker would go on from the states that it kept in the turn before.
+        fresh = replace(sweep, seed=repetition)
         order: list[tuple[str, Callable[[], None]]] = [
-            ("alone", lambda: _alone(sweep, arguments.lanes)),
-            ("worker", lambda: _worker(product, client, sweep, arguments.lanes)),
+            ("alone", partial(_alone, fresh, arguments.lanes)),
+            ("worker", partial(_worker, product, client, fresh, arguments.lanes)),
         ]
         for name, turn in order[:: -1 if repetition % 2 else 1]:
             Watched.watch = Watch()

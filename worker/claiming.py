@@ -8,6 +8,7 @@ from service.wire.protocol import Claim, Held, Lease, Outcome, Release, Report, 
 from service.wire.retries import Backoff
 from worker.bell import Bell
 from worker.corpora import Corpora, CorruptCorpusError
+from worker.labels import about
 from worker.link import Link, RefusedError, UnreachableError
 from worker.reporting import Reporter
 from worker.states import States
@@ -102,7 +103,7 @@ class Claimer:
             self._backoff.reset()
         except UnreachableError as error:
             if not self._stopped:
-                log.warning("cannot claim: %s; trying again", error)
+                log.warning("cannot claim: %s; trying again", error, extra={"action": "service.away"})
             self._pause(self._backoff.wait())
             return
         except RefusedError as error:
@@ -126,7 +127,12 @@ class Claimer:
         try:
             training = Training.of(lease, self._corpora)
         except UnreachableError as error:
-            log.warning("run %d goes back to the queue, since its text does not arrive: %s", lease.run_id, error)
+            log.warning(
+                "run %d goes back to the queue, since its text does not arrive: %s",
+                lease.run_id,
+                error,
+                extra=about(lease, "text.away"),
+            )
             self._give_back(lease)
             return None
         except RefusedError as error:
@@ -144,20 +150,30 @@ class Claimer:
         return training
 
     def _report_bad_data(self, lease: Lease, error: str) -> None:
-        log.error("run %d cannot be trained: %s", lease.run_id, error)
+        log.error("run %d cannot be trained: %s", lease.run_id, error, extra=about(lease, "run.bad_data"))
         outcome = Outcome(state="failed", cause="bad_data", error=error[:4000])
         run = RunReport(run_id=lease.run_id, fence=lease.fence, step=0, outcome=outcome)
         try:
             self._link.report(Report(worker_id=self._worker_id, updates_per_second=0, runs=[run]))
         except (UnreachableError, RefusedError) as failure:
-            log.warning("could not report the failure of run %d: %s", lease.run_id, failure)
+            log.warning(
+                "could not report the failure of run %d: %s",
+                lease.run_id,
+                failure,
+                extra=about(lease, "run.unreported"),
+            )
 
     def _give_back(self, lease: Lease) -> None:
         held = Held(run_id=lease.run_id, fence=lease.fence)
         try:
             self._link.release(Release(worker_id=self._worker_id, runs=[held]))
         except (UnreachableError, RefusedError) as failure:
-            log.warning("could not give run %d back, its lease expires by itself: %s", lease.run_id, failure)
+            log.warning(
+                "could not give run %d back, its lease expires by itself: %s",
+                lease.run_id,
+                failure,
+                extra=about(lease, "run.unreleased"),
+            )
 
     def _pause(self, seconds: float) -> None:
         with self._need:

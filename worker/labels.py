@@ -1,8 +1,13 @@
-"""What the MLflow record of a run is called and labelled with: its name, params and tags."""
+"""What a run is called and labelled with: in MLflow its name, params and tags, in the log its ids."""
 
 from typing import Any
 
 from service.wire.protocol import Lease
+
+
+def about(lease: Lease, action: str) -> dict[str, object]:
+    """What a line of the log that is about a run carries: the action, and the ids."""
+    return {"action": action, "run_id": lease.run_id, "sweep_id": lease.sweep_id}
 
 
 def run_name(lease: Lease) -> str:

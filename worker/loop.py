@@ -12,6 +12,7 @@ from worker.bell import Bell
 from worker.calibration import Capacity
 from worker.claiming import Claimer
 from worker.divergence import FACTOR
+from worker.labels import about
 from worker.lanes.log import Past, StepLog
 from worker.lanes.memory import is_out_of_memory
 from worker.lanes.sharing import SharedLanes
@@ -145,7 +146,7 @@ class Loop:
     def _turn_away(self, training: Training, error: Exception) -> None:
         """Fail a run that never got as far as a lane."""
         reason = f"no room for one lane of this shape on {self._device}: {error}"
-        log.error("run %d failed: %s", training.run_id, reason)
+        log.error("run %d failed: %s", training.run_id, reason, extra=about(training.lease, "run.failed"))
         training.outcome = Outcome(state="failed", cause=cause_of(error), error=reason[:4000])
         self._let_go_of_states(training)
         self._reporter.hurry()
@@ -207,7 +208,12 @@ class Loop:
             return
         if shrunk:
             self._fitting[key] = self._reporter.lanes = lanes.capacity
-            log.warning("out of memory on %s; going on with %d lanes of this shape", self._device, lanes.capacity)
+            log.warning(
+                "out of memory on %s; going on with %d lanes of this shape",
+                self._device,
+                lanes.capacity,
+                extra={"action": "lanes.shrunk"},
+            )
         else:
             why = f"out of memory on {self._device} with a single lane of this shape"
             self._fail(self._foremost(), f"{why}: {report[-3000:]}", "out_of_memory")
@@ -276,8 +282,10 @@ class Loop:
             self._fail([training], "the rates that were applied are not those of the schedule")
 
     def _fail(self, trainings: list[Training], error: str, cause: Cause = "crash") -> None:
-        log.error("%d runs failed (%s): %s", len(trainings), cause, error)
         for training in trainings:
+            log.error(
+                "run %d failed (%s): %s", training.run_id, cause, error, extra=about(training.lease, "run.failed")
+            )
             self._end(training, Outcome(state="failed", cause=cause, error=error[-4000:]))
 
     def _end(self, training: Training, outcome: Outcome) -> None:
@@ -298,7 +306,12 @@ class Loop:
         self._asked += training.step
         self._executed += training.history.executed
         if not self._active:
-            log.info("ledger: %d updates asked for so far, %d executed", self._asked, self._executed)
+            log.info(
+                "ledger: %d updates asked for so far, %d executed",
+                self._asked,
+                self._executed,
+                extra={"action": "worker.ledger"},
+            )
 
     def _keep_due(self) -> None:
         """Keep the states of the lanes whose time has come."""

@@ -57,7 +57,7 @@ def run(settings: WorkerSettings) -> None:
         raise WorkerError(f"the service refuses this worker: {bell.failure}")
     if bell.failure is not None:
         raise WorkerError(f"the worker cannot go on: {bell.failure}")
-    log.info("left")
+    log.info("left", extra={"action": "worker.left"})
 
 
 @contextlib.contextmanager
@@ -76,7 +76,9 @@ def _signals(bell: Bell) -> Iterator[None]:
     def end() -> None:
         bell.wait_to_leave(None)
         if not over.wait(bell.left() + GRACE_SECONDS):
-            log.error("draining took too long; what is held here expires by itself")
+            log.error(
+                "draining took too long; what is held here expires by itself", extra={"action": "worker.drain_overdue"}
+            )
             os._exit(1)
 
     bell.thread("signals", wait_for_order)
@@ -169,7 +171,12 @@ def _states(
     try:
         store: Store = store_at(welcome.states_url, service=settings.url, token=token)
     except StoreError as error:
-        log.warning("states cannot be kept at %s; runs that are interrupted begin anew: %s", welcome.states_url, error)
+        log.warning(
+            "states cannot be kept at %s; runs that are interrupted begin anew: %s",
+            welcome.states_url,
+            error,
+            extra={"action": "states.away"},
+        )
         return None
     return States(
         store, device, bell=bell, device_name=device_name, seconds=settings.state_seconds, limit=welcome.states_bytes
@@ -237,9 +244,11 @@ def _work(
             drain.callback(claimer.stop)
             drain.callback(bell.leave)
             loop.run()
-            log.info("draining")
+            log.info("draining", extra={"action": "worker.draining"})
     except Exception as error:
-        log.exception("the main thread failed; the worker has drained as far as it could")
+        log.exception(
+            "the main thread failed; the worker has drained as far as it could", extra={"action": "worker.failed"}
+        )
         bell.leave(ThreadDiedError("main", error))
 
 
@@ -263,12 +272,19 @@ def _tracker(welcome: Welcome, hello: Hello, settings: WorkerSettings, bell: Bel
 def _flush(tracker: Tracker | None, bell: Bell) -> None:
     left = 0 if tracker is None else tracker.close(bell.left(until=FLUSHED))
     if left:
-        log.warning("MLflow did not take the records of %d runs in time; they go back to the queue", left)
+        log.warning(
+            "MLflow did not take the records of %d runs in time; they go back to the queue",
+            left,
+            extra={"action": "mlflow.overdue"},
+        )
 
 
 def _write(states: States | None, bell: Bell) -> None:
     if states is not None and not states.close(bell.left(until=WRITTEN)):
-        log.warning("the states were not all written in time; some runs lose what they did since their last one")
+        log.warning(
+            "the states were not all written in time; some runs lose what they did since their last one",
+            extra={"action": "states.overdue"},
+        )
 
 
 def _report(link: Link, reporter: Reporter, bell: Bell) -> None:

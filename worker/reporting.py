@@ -7,6 +7,7 @@ from collections.abc import Callable
 from service.wire.protocol import Held, Release, Report, RunReport
 from service.wire.retries import Backoff
 from worker.bell import Bell
+from worker.labels import about
 from worker.link import Link, RefusedError, UnreachableError
 from worker.spool import Backlog
 from worker.training import Training
@@ -138,6 +139,6 @@ class Reporter:
             "run %d: %s",
             training.run_id,
             "cancelled" if command == "stop" else "taken by another worker",
-            extra={"action": f"run.{command}", "run_id": training.run_id, "sweep_id": training.lease.sweep_id},
+            extra=about(training.lease, f"run.{command}"),
         )
         self._bell.ring()

@@ -127,7 +127,7 @@ class States:
         try:
             copied = state()
         except (RuntimeError, MemoryError) as error:
-            log.warning("a state cannot be kept; training goes on without: %s", error)
+            log.warning("a state cannot be kept; training goes on without: %s", error, extra={"action": "states.away"})
             self._done_with(place, size)
             return
         facts = {
@@ -202,7 +202,9 @@ class States:
                 order()
             except (StoreError, MemoryError) as error:
                 if not self._failing:
-                    log.warning("states cannot be kept; training goes on without: %s", error)
+                    log.warning(
+                        "states cannot be kept; training goes on without: %s", error, extra={"action": "states.away"}
+                    )
                 self._failing = True
 
     def _write(self, place: _Place, size: int, state: State) -> None:
@@ -219,7 +221,7 @@ class States:
             self._store.write(place.base, name, content)
             self._room -= len(content)
             if self._failing:
-                log.info("states are kept again")
+                log.info("states are kept again", extra={"action": "states.back"})
             self._failing = False
             lasts = not passing
         finally:

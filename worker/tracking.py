@@ -31,7 +31,7 @@ from schedules.sketch import sketch
 from service.wire.protocol import Lease
 from worker.bell import Bell
 from worker.history import History, Point
-from worker.labels import lease_params, lease_tags, run_name
+from worker.labels import about, lease_params, lease_tags, run_name
 from worker.spool import Backlog, Sheet, Spool
 
 log = logging.getLogger(__name__)
@@ -218,7 +218,11 @@ class Tracker:
                     ending.history.clear()
         except OSError as error:
             if not self._unwritable:
-                log.warning("metrics wait in memory, and no new run is begun: the spool cannot be written: %s", error)
+                log.warning(
+                    "metrics wait in memory, and no new run is begun: the spool cannot be written: %s",
+                    error,
+                    extra={"action": "spool.unwritable"},
+                )
             self._unwritable = True
         else:
             self._unwritable = False
@@ -248,7 +252,7 @@ class Tracker:
                     "MLflow refuses the record of run %d, which goes on without it: %s",
                     record.lease.run_id,
                     _first_line(error),
-                    extra={"action": "record.refused", "run_id": record.lease.run_id},
+                    extra=about(record.lease, "record.refused"),
                 )
                 record.refused = True
 

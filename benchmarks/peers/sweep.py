@@ -34,6 +34,7 @@ class Sweep:
     cores: int
     mlflow_url: str
     directory: str
+    seed: int = 0
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -70,7 +71,7 @@ class Sweep:
         return Corpus(text, context=self.shape.context, val_windows=VAL_WINDOWS)
 
     def plan(self, number: int) -> Plan:
-        return Plan(schedule=schedules.build(self.schedule(number)), corpus=self.corpus, grad_clip=1.0)
+        return Plan(schedule=schedules.build(self.schedule(number)), corpus=self.corpus, seed=self.seed, grad_clip=1.0)
 
     def schedule(self, number: int) -> dict[str, Any]:
         return self.configurations[number] | {"total_steps": self.updates}
@@ -83,6 +84,7 @@ class Sweep:
             "space": {"schedule": self.configurations},
             "sampler": {"type": "grid"},
             "total_steps": self.updates,
+            "seed": self.seed,
             "eval_every": self.eval_every,
             "model": {
                 "d_model": shape.d_model,
