@@ -16,6 +16,7 @@ from worker.labels import about
 from worker.lanes.log import Past, StepLog
 from worker.lanes.memory import is_out_of_memory
 from worker.lanes.sharing import SharedLanes
+from worker.parking import Parking
 from worker.reporting import Reporter
 from worker.states import States, Why
 from worker.tracking import Ending, Status, Tracker
@@ -59,6 +60,7 @@ class Loop:
         self._reporter = reporter
         self._tracker = tracker
         self._states = states
+        self._parking = Parking(reporter, tracker, states)
         self._lanes: SharedLanes[int] | None = None
         self._shape_key: str | None = None
         self._fitting: dict[str, int] = {}
@@ -97,7 +99,11 @@ class Loop:
 
     def _obey(self) -> None:
         for training in list(self._active.values()):
-            if training.order != "continue":
+            if training.order == "park":
+                self._keep("drain", training.run_id, alone=True)
+                self._free(training)
+                self._parking.take(training)
+            elif training.order != "continue":
                 self._free(training)
                 if training.order == "stop":
                     self._close(training, "KILLED", "cancelled")
@@ -321,21 +327,22 @@ class Loop:
             if self._active[run_id].step and self._states.is_due(self._active[run_id]):
                 self._keep("interval", run_id)
 
-    def _keep(self, why: Why, run_id: int) -> None:
-        """Keep the state of the lane in which a run is."""
+    def _keep(self, why: Why, run_id: int, *, alone: bool = False) -> None:
+        """Keep the state of the lane in which a run is, for all that share it or for this run alone."""
         lanes = self._lanes
         if self._states is None or lanes is None:
             return
-        members = [self._active[sibling] for sibling in lanes.siblings(run_id)]
+        members = [self._active[sibling] for sibling in ((run_id,) if alone else lanes.siblings(run_id))]
         self._states.keep(why, members, lanes.executed, lambda: lanes.state(run_id))
 
     def _tidy(self) -> None:
         """Delete the states of runs whose end the service has confirmed; no one goes on with them."""
+        self._parking.tidy()
         held = {id(training) for training in self._reporter.held()} if self._ending else set()
         for training in self._ending[:]:
             if id(training) not in held:
                 self._ending.remove(training)
-                if training.order == "continue":
+                if training.order in ("continue", "park"):  # an order to park came too late: it has ended
                     self._forget_states(training)
                 else:
                     self._let_go_of_states(training)

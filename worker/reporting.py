@@ -66,6 +66,11 @@ class Reporter:
         """Report now: a run has ended."""
         self._wake.set()
 
+    def give_back(self, training: Training) -> None:
+        """Give a run back to the queue, after a last report on it."""
+        training.parked = True
+        self.hurry()
+
     def stop(self, seconds: float = 10.0) -> None:
         """Report once more, then no more; wait at most this long for a report that is under way."""
         self._stopped.set()
@@ -98,6 +103,7 @@ class Reporter:
 
     def _report(self) -> bool:
         trainings, backlog = self.held(), self._backlog()
+        parked = [training for training in trainings if training.parked]
         reports = [training.report() for training in trainings]
         try:
             orders = self._link.report(
@@ -125,13 +131,40 @@ class Reporter:
             self._obey(training, report, answer.command)
         if orders.drain:
             self._bell.leave()
+        return self._release(parked)
+
+    def _release(self, parked: list[Training]) -> bool:
+        """Give back those runs that are still held and of which all is told; returns whether the service answered."""
+        held = {id(training) for training in self.held()}
+        parked = [training for training in parked if id(training) in held and not training.unreported]
+        if not parked:
+            return True
+        runs = [Held(run_id=training.run_id, fence=training.lease.fence) for training in parked]
+        try:
+            self._link.release(Release(worker_id=self._worker_id, runs=runs))
+        except UnreachableError as error:
+            log.warning("%d parked runs are given back later: %s", len(runs), error)
+            return False
+        except RefusedError as error:
+            self._bell.leave(error)
+            return False
+        for training in parked:
+            self.drop(training)
         return True
 
     def _obey(self, training: Training, report: RunReport, command: str) -> None:
-        if command == "continue":
+        if command in ("continue", "park"):
             training.confirmed(report)
             if report.outcome is not None:
                 self.drop(training)
+            elif command == "park" and training.order != "park":
+                training.order = "park"
+                log.info(
+                    "run %d is to be parked",
+                    training.run_id,
+                    extra={"action": "run.park", "run_id": training.run_id, "sweep_id": training.lease.sweep_id},
+                )
+                self._bell.ring()
             return
         training.order = command
         self.drop(training)

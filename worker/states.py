@@ -156,6 +156,10 @@ class States:
         with self._lock:
             self._of_run.pop(run_id, None)
 
+    def when_written(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once everything that was kept so far is written, or could not be."""
+        self._orders.put(then)
+
     def close(self, seconds: float) -> bool:
         """Write what is left, for at most this long; returns whether all was written."""
         self._orders.put(None)

@@ -48,7 +48,7 @@ class Training:
     """One run under one lease. The training thread fills it in, the reporting thread reads it and gives orders.
 
     ``state`` is where the run can go on from, until it has a lane or waits for one. ``kept_at`` is when its state was
-    last kept, or when it came.
+    last kept, or when it came. ``parked`` says that it can be given back: another worker finds all that it needs.
     """
 
     lease: Lease
@@ -58,6 +58,7 @@ class Training:
     watch: Watch
     step: int = 0
     order: str = "continue"
+    parked: bool = False
     lane_share: float = 0.0
     resumed_from: int = 0
     note: str | None = None

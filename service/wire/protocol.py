@@ -128,10 +128,15 @@ class Report(Wire):
 
 
 class Command(Wire):
-    """What to do with a run: `continue`; `stop` it (cancelled); or `lost`, it belongs to somebody else now."""
+    """What to do with a run: `continue`; `stop` it (cancelled); or `lost`, it belongs to somebody else now.
+
+    `park`: keep its state, free its lane, and give it back by a `Release` once whoever goes on with it can find the
+    state. Until then it is reported on as before; a run that ends first just ends. The order is repeated in every
+    answer, and cannot be taken back.
+    """
 
     run_id: int
-    command: Literal["continue", "stop", "lost"]
+    command: Literal["continue", "stop", "lost", "park"]
 
 
 class Orders(Wire):

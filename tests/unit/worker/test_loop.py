@@ -67,6 +67,7 @@ class FakeService(Link):
         self.notes: dict[int, tuple[int, str | None]] = {}
         self.lanes: int | None = None
         self.orders: dict[int, str] = {}
+        self.released: dict[int, int] = {}
         self.most_held = self.most_unended = 0
         self._lock = threading.Lock()
 
@@ -97,7 +98,7 @@ class FakeService(Link):
         return self.orders.get(run.run_id, "continue") if run.step > 0 else "continue"
 
     def release(self, release: Release) -> None:
-        pass
+        self.released |= {held.run_id: held.fence for held in release.runs}
 
 
 class FakeCorpora(Corpora):
@@ -175,7 +176,7 @@ class Worked:
         thread.start()
         deadline = time.monotonic() + 120
         left = {one.run_id for one in leases}
-        while left - self.service.outcomes.keys() - self.tracker.forgotten - self.killed() or not settled():
+        while left - self.gone() or not settled():
             if bell.leaving:
                 break
             assert thread.is_alive()
@@ -187,6 +188,10 @@ class Worked:
         if states is not None:
             assert states.close(60)
         reporter.stop()
+
+    def gone(self) -> set[int]:
+        service = self.service
+        return service.outcomes.keys() | service.released.keys() | self.tracker.forgotten | self.killed()
 
     def killed(self) -> set[int]:
         return {run_id for run_id, ending in self.tracker.endings.items() if ending.status == "KILLED"}
