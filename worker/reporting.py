@@ -143,7 +143,7 @@ class Reporter:
         try:
             self._link.release(Release(worker_id=self._worker_id, runs=runs))
         except UnreachableError as error:
-            log.warning("%d parked runs are given back later: %s", len(runs), error)
+            log.warning("%d parked runs are given back later: %s", len(runs), error, extra={"action": "service.away"})
             return False
         except RefusedError as error:
             self._bell.leave(error)
@@ -162,7 +162,7 @@ class Reporter:
                 log.info(
                     "run %d is to be parked",
                     training.run_id,
-                    extra={"action": "run.park", "run_id": training.run_id, "sweep_id": training.lease.sweep_id},
+                    extra=about(training.lease, "run.park"),
                 )
                 self._bell.ring()
             return
