@@ -16,6 +16,7 @@ from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
 from service.wire.retries import TEXT_SECONDS
 from service.wire.sweep import SweepSpec
+from service.wire.versions import HEADER, NEWEST, spoken
 from service.wire.views import (
     Best,
     CorpusView,
@@ -34,6 +35,8 @@ from service.wire.views import (
 
 Answer = TypeVar("Answer")
 Spec = SweepSpec | Mapping[str, Any]
+
+_SPEAKING = {HEADER: str(NEWEST)}
 
 
 class ApiError(Exception):
@@ -191,19 +194,20 @@ class Client:
 
     def register(self, hello: Hello) -> Welcome:
         """Introduce a worker."""
-        return self._post("/workers", hello.model_dump_json(), Welcome)
+        return self._post("/workers", spoken(hello, NEWEST), Welcome, headers=_SPEAKING)
 
     def claim(self, claim: Claim) -> Granted:
         """Take runs."""
-        return self._post("/leases/claim", claim.model_dump_json(), Granted, seconds=self._timeout + claim.wait_seconds)
+        seconds = self._timeout + claim.wait_seconds
+        return self._post("/leases/claim", spoken(claim, NEWEST), Granted, headers=_SPEAKING, seconds=seconds)
 
     def report(self, report: Report) -> Orders:
         """Report on runs."""
-        return self._post("/leases/report", report.model_dump_json(), Orders)
+        return self._post("/leases/report", spoken(report, NEWEST), Orders, headers=_SPEAKING)
 
     def release(self, release: Release) -> None:
         """Give runs back."""
-        self._send("POST", "/leases/release", content=release.model_dump_json())
+        self._send("POST", "/leases/release", content=spoken(release, NEWEST), headers=_SPEAKING)
 
     def corpus(self, digest: str) -> bytes:
         """The bytes of a text."""
@@ -218,7 +222,7 @@ class Client:
 
     def _understood(self, answer: type[Answer], content: bytes) -> Answer:
         try:
-            return TypeAdapter(answer).validate_json(content)
+            return TypeAdapter(answer).validate_json(content, extra="ignore")
         except ValidationError as error:
             reason = f"{self.url} answered something else; is this Rampline, of this version? {error}"
             raise ServiceUnreachableError(reason) from error

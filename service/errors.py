@@ -83,6 +83,13 @@ class ConflictError(ServiceError):
     title = "Conflict"
 
 
+class ProtocolError(ConflictError):
+    """A worker calls in a version of the protocol that this service does not speak."""
+
+    code = "protocol"
+    title = "Worker and service do not speak the same protocol"
+
+
 class TooLargeError(ServiceError):
     """The body is larger than the service accepts."""
 

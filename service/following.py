@@ -67,7 +67,7 @@ def follow(opened: Opened, last_event_id: str | None) -> Iterator[Event]:
                     if message.kind not in KINDS:
                         continue
                     last_event_id = message.id
-                    news = KINDS[message.kind].model_validate_json(message.data)
+                    news = KINDS[message.kind].model_validate_json(message.data, extra="ignore")
                     yield Event(last_event_id, news)
                     if isinstance(news, SweepEnd):
                         return

@@ -9,6 +9,7 @@ from service.wire.calls import Calls, NoAnswerError
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
 from service.wire.retries import CALL_SECONDS, TEXT_SECONDS
+from service.wire.versions import HEADER, NEWEST, spoken, told
 
 Answer = TypeVar("Answer", bound=Wire)
 
@@ -33,10 +34,18 @@ class RefusedError(Exception):
 class Link(Calls):
     """One connection pool to the service. Every call has a deadline, makes one try, and raises what came of it.
 
+    It is made in the newest version of the protocol that this worker and the service speak, as far as the last answer
+    told; a call that may have been refused for its version is made once more in the right one. So service processes of
+    two releases may answer in turn while they are upgraded.
+
     Raises (every method):
         UnreachableError: no answer in time, a server error, or an answer that means nothing.
         RefusedError: the service refused the call.
     """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        super().__init__(url, token)
+        self._version = NEWEST
 
     def register(self, hello: Hello) -> Welcome:
         """Introduce this worker."""
@@ -52,26 +61,26 @@ class Link(Calls):
 
     def release(self, release: Release) -> None:
         """Give runs back."""
-        self._call("POST", "/leases/release", content=release.model_dump_json())
+        self._call("POST", "/leases/release", release)
 
     def corpus(self, digest: str) -> bytes:
         """The text with this sha256, not yet verified."""
         return self._call("GET", f"/corpora/{digest}/content", seconds=TEXT_SECONDS).content
 
     def _post(self, path: str, body: Wire, answer: type[Answer], *, seconds: float = CALL_SECONDS) -> Answer:
-        response = self._call("POST", path, content=body.model_dump_json(), seconds=seconds)
+        response = self._call("POST", path, body, seconds=seconds)
         try:
-            return answer.model_validate_json(response.content)
+            return answer.model_validate_json(response.content, extra="ignore")
         except ValueError as error:
             raise UnreachableError(f"an answer that means nothing: is {self.url} Rampline? {error}") from error
 
     def _call(
-        self, method: str, path: str, *, content: str | None = None, seconds: float = CALL_SECONDS
+        self, method: str, path: str, body: Wire | None = None, *, seconds: float = CALL_SECONDS
     ) -> httpx.Response:
-        try:
-            response = self.send(method, path, content=content, seconds=seconds)
-        except NoAnswerError as error:
-            raise UnreachableError(str(error)) from error
+        version = self._version
+        response = self._say(version, method, path, body, seconds)
+        if response.status_code in _REFUSALS_OF_A_VERSION and self._version != version:
+            response = self._say(self._version, method, path, body, seconds)
         if response.is_success:
             return response
         if response.status_code >= 500 or response.status_code == 429:
@@ -81,3 +90,18 @@ class Link(Calls):
         except ValueError as error:
             raise UnreachableError(f"{response.status_code} without a problem document: is this Rampline?") from error
         raise RefusedError(problem)
+
+    def _say(self, version: int, method: str, path: str, body: Wire | None, seconds: float) -> httpx.Response:
+        """Call in a version, and note which one the answer asks for."""
+        content = None if body is None else spoken(body, version)
+        try:
+            response = self.send(method, path, content=content, headers={HEADER: str(version)}, seconds=seconds)
+        except NoAnswerError as error:
+            raise UnreachableError(str(error)) from error
+        if HEADER in response.headers or response.is_success or response.status_code in _REFUSALS_OF_A_VERSION:
+            self._version = told(response.headers.get(HEADER))
+        return response
+
+
+# By a service that does not know the version of a call (409), or that knows only what it finds in it (422).
+_REFUSALS_OF_A_VERSION = (409, 422)

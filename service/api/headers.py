@@ -1,13 +1,19 @@
-"""Headers that keep a browser from doing more with an answer than showing it."""
+"""Headers of every answer: they keep a browser from doing more with it than showing it, and say which versions of the
+workers' protocol this service speaks.
+"""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.versions import SPOKEN
+from service.wire.versions import HEADER
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    HEADER: SPOKEN,
 }
 _NOTHING = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 # The OpenAPI page starts itself with a script in the page; everything that it loads is ours.

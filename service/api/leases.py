@@ -1,26 +1,29 @@
 """The workers' protocol: claim, report, release."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from service import logs
 from service.api.dependencies import Service, WorkerCaller
 from service.api.errors import responses
+from service.api.versions import Version, said
 from service.domain import queue, workers
-from service.errors import NotFoundError
+from service.errors import NotFoundError, ProtocolError
 from service.wire.protocol import Claim, Granted, Orders, Release, Report
 
 router = APIRouter(prefix="/leases", tags=["leases (workers)"])
 
 
-@router.post("/claim", summary="Take runs", responses=responses(NotFoundError))
-def claim(request: Claim, service: Service, _worker: WorkerCaller) -> Granted:
+@router.post("/claim", summary="Take runs", response_model=Granted, responses=responses(NotFoundError, ProtocolError))
+def claim(request: Claim, service: Service, _worker: WorkerCaller, version: Version) -> Response:
     """Lease runs that can share a batch; waits for up to `wait_seconds` when there are none."""
     logs.bind(worker_id=request.worker_id)
-    return service.dispatcher.claim(request)
+    return said(service.dispatcher.claim(request), version)
 
 
-@router.post("/report", summary="Report on runs", responses=responses(NotFoundError))
-def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
+@router.post(
+    "/report", summary="Report on runs", response_model=Orders, responses=responses(NotFoundError, ProtocolError)
+)
+def report(request: Report, service: Service, _worker: WorkerCaller, version: Version) -> Response:
     """News of all lanes in one call; renews their leases and answers with a command for each."""
     logs.bind(worker_id=request.worker_id)
     with service.meters.reports.time(), service.store.write() as session:
@@ -29,12 +32,15 @@ def report(request: Report, service: Service, _worker: WorkerCaller) -> Orders:
     if any(run.outcome is not None for run in request.runs):
         service.reconciler.wake()
         service.dispatcher.wake()
-    return Orders(runs=commands)
+    return said(Orders(runs=commands), version)
 
 
 @router.post("/release", status_code=204, summary="Give runs back")
 def release(request: Release, service: Service, _worker: WorkerCaller) -> None:
-    """Queue runs again at once, so that nobody has to wait for their leases to expire."""
+    """Queue runs again at once, so that nobody has to wait for their leases to expire.
+
+    Taken in every version: a worker that is refused may still give back what it holds.
+    """
     logs.bind(worker_id=request.worker_id)
     with service.store.write() as session:
         runs = request.runs

@@ -1,25 +1,31 @@
 """Workers, and what waits for them."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from service.api.dependencies import Service, Viewer, WorkerCaller
 from service.api.errors import responses
+from service.api.versions import Version, demand, said
 from service.domain import queue, workers
-from service.errors import ConflictError
-from service.wire.protocol import PROTOCOL_VERSION, Hello, Welcome
+from service.errors import ProtocolError
+from service.wire.protocol import Hello, Welcome
 from service.wire.views import QueueView, WorkerView
 
 router = APIRouter(tags=["workers"])
 
 
-@router.post("/workers", status_code=201, summary="Register (workers)", responses=responses(ConflictError))
-def register(hello: Hello, service: Service, _worker: WorkerCaller) -> Welcome:
+@router.post(
+    "/workers",
+    status_code=201,
+    summary="Register (workers)",
+    response_model=Welcome,
+    responses=responses(ProtocolError),
+)
+def register(hello: Hello, service: Service, _worker: WorkerCaller, version: Version) -> Response:
     """Introduce a worker; the answer says how long leases last and where MLflow is."""
-    if hello.protocol != PROTOCOL_VERSION:
-        raise ConflictError(f"this service speaks protocol {PROTOCOL_VERSION}; install the worker of the same version")
+    demand(hello.protocol)
     with service.store.write() as session:
         worker_id = workers.register(session, hello)
-    return Welcome(
+    welcome = Welcome(
         worker_id=worker_id,
         lease_seconds=service.settings.lease_seconds,
         report_seconds=service.settings.report_seconds,
@@ -27,6 +33,7 @@ def register(hello: Hello, service: Service, _worker: WorkerCaller) -> Welcome:
         states_url=service.settings.states,
         states_bytes=service.settings.states_gib * 2**30,
     )
+    return said(welcome, version, status=201)
 
 
 @router.get("/workers", summary="List workers")

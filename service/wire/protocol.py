@@ -1,4 +1,7 @@
-"""The workers' protocol: register, claim, report, release. Every write carries its lease's fence."""
+"""The workers' protocol: register, claim, report, release. Every write carries its lease's fence.
+
+How a record may change is said in `service.wire.versions`; the test of the frozen protocols holds to it.
+"""
 
 from typing import Any, Literal
 
@@ -7,13 +10,11 @@ from pydantic import Field, model_validator
 from service.wire.base import Wire
 from service.wire.description import RunDescription
 
-PROTOCOL_VERSION = 1
-
 
 class Hello(Wire):
     """A worker introduces itself."""
 
-    protocol: int = PROTOCOL_VERSION
+    protocol: int = Field(default=1, description="1; services of version 1 look here, newer ones at the header")
     name: str = Field(min_length=1, max_length=200, description="host and process, for people")
     device: str = Field(max_length=40, description="cpu, cuda:0, ...")
     device_name: str = Field(max_length=200)

@@ -54,7 +54,7 @@ PROBLEMS: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "deep nesting": ("POST", "/sweeps", {"content": "[" * 100_000, "headers": JSON}, 400, "bad_request"),
     "an integer beyond 64 bits": ("POST", "/leases/claim", {"json": {"worker_id": 2**70, "lanes": 1}}, 422, "invalid"),
     "an unknown worker": ("POST", "/leases/claim", {"json": {"worker_id": 12345, "lanes": 1}}, 404, "not_found"),
-    "another protocol": ("POST", "/workers", {"json": HELLO}, 409, "conflict"),
+    "another protocol": ("POST", "/workers", {"json": HELLO}, 409, "protocol"),
 }
 
 
