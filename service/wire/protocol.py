@@ -3,12 +3,13 @@
 How a record may change is said in `service.wire.versions`; the test of the frozen protocols holds to it.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from service.wire.base import Wire
 from service.wire.description import RunDescription
+from service.wire.versions import NewWord
 
 
 class Hello(Wire):
@@ -137,7 +138,7 @@ class Command(Wire):
     """
 
     run_id: int
-    command: Literal["continue", "stop", "lost", "park"]
+    command: Annotated[Literal["continue", "stop", "lost", "park"], NewWord("park", since=2, before="continue")]
 
 
 class Orders(Wire):
