@@ -45,7 +45,7 @@ GRID: dict[str, Any] = {
 }
 SWEEP = "team_id, user_id, name, spec, findings, shape, corpus, priority, trials_total, trials_made, updates_total"
 TRIAL = "number, params, schedule, optimizer, state"
-RUN = "replicate, seed, shape, priority, state, total_steps, created_at"
+RUN = "team_id, replicate, seed, shape, priority, state, total_steps, created_at"
 COPY_SWEEPS = f"""
     INSERT INTO sweeps ({SWEEP}, state, to_track, created_at, finished_at)
     SELECT {SWEEP}, 'cancelled', false, created_at, created_at FROM sweeps, generate_series(1, {{sweeps}}) WHERE id = 1

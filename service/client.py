@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +17,7 @@ from service.wire.events import Event
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
 from service.wire.retries import TEXT_SECONDS
+from service.wire.shares import ShareSpec, ShareView, UsageKey, UsageView
 from service.wire.sweep import SweepSpec
 from service.wire.versions import HEADER, NEWEST, spoken
 from service.wire.views import (
@@ -187,6 +190,18 @@ class Client:
     def queue(self) -> QueueView:
         """What waits."""
         return self._get("/queue", QueueView)
+
+    def usage(self, *, by: UsageKey = "team", first: date | None = None, last: date | None = None) -> UsageView:
+        """What was used from one day to another; in this month, if they are left out."""
+        return self._get("/usage", UsageView, by=by, to=last, **{"from": first})
+
+    def shares(self) -> list[ShareView]:
+        """What teams may, have and wait for."""
+        return self._get("/shares", list[ShareView])
+
+    def grant(self, team: str, share: ShareSpec) -> None:
+        """Set a team's weight and quotas."""
+        self._send("PUT", f"/teams/{quote(team, safe='')}/share", content=share.model_dump_json())
 
     def ready(self) -> Health:
         """Whether the service can do its work; an unready one is an answer here, no error."""

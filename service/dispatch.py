@@ -4,6 +4,7 @@ import threading
 import time
 
 from service.domain import quarantine, queue, sweeps, workers
+from service.domain.fairness import USUAL, Policy
 from service.grace import Grace
 from service.meters import Meters
 from service.sampling import Sampling
@@ -18,10 +19,13 @@ _LEAST_PAUSE_SECONDS = 0.01
 class Dispatcher:
     """Grants claims; `wake` tells waiting ones that runs were queued."""
 
-    def __init__(self, store: Store, sampling: Sampling, lease_seconds: float, meters: Meters) -> None:
+    def __init__(
+        self, store: Store, sampling: Sampling, lease_seconds: float, meters: Meters, policy: Policy = USUAL
+    ) -> None:
         self._store = store
         self._sampling = sampling
         self._lease_seconds = lease_seconds
+        self._policy = policy
         self._grace = Grace(store, lease_seconds)
         self._claims = meters.claims
         self._changed = threading.Condition()
@@ -79,7 +83,7 @@ class Dispatcher:
         self._sampling.top_up(request)
         with self._store.write() as session:
             workers.demand_present(session, request.worker_id)
-            leases = queue.claim(session, request, self._lease_seconds)
+            leases = queue.claim(session, request, self._lease_seconds, self._policy)
             expiry = queue.next_expiry(session) if not leases else None
         if leases:
             with self._store.write() as session:

@@ -7,12 +7,14 @@ first and the study told after, or the study asked first and what it remembers t
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 from statistics import fmean
 
 from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, quarantine, queue, sweeps
+from service.domain import attempts, descriptions, fairness, quarantine, queue, shares, sweeps
+from service.domain.fairness import USUAL, Policy
 from service.domain.space import SearchSpace
 from service.domain.tried import Tried
 from service.patience import Patience
@@ -33,8 +35,9 @@ _BATCH = 100
 class Sampling:
     """Asks for trials and tells their results."""
 
-    def __init__(self, store: Store, studies: Studies) -> None:
+    def __init__(self, store: Store, studies: Studies, policy: Policy = USUAL) -> None:
         self._store = store
+        self._policy = policy
         self._studies = studies
         self._tried = Tried()
         self._patience = Patience()
@@ -42,7 +45,7 @@ class Sampling:
     def top_up(self, request: Claim) -> None:
         """Ask for as many trials as a claim lacks, from the sweeps whose turn it is."""
         with self._store.read() as session:
-            wanted = _wanted(session, request)
+            wanted = _wanted(session, request, self._policy)
         for sweep_id, count in wanted:
             self.ask(sweep_id, count)
 
@@ -121,17 +124,29 @@ class Sampling:
         return batch
 
 
-def _wanted(session: Session, request: Claim) -> list[tuple[int, int]]:
+def _wanted(session: Session, request: Claim, policy: Policy) -> list[tuple[int, int]]:
     """How many trials to ask of which sweeps so that a claim is served in the order of the queue."""
-    asking = select(Sweep).where(Sweep.asking)
-    shape = request.shape or _next_shape(session)
+    now = clock.now(session)
+    waiting = partial(shares.standings, session, now, policy, most=request.lanes, asking=True)
+    shape, standings = request.shape, waiting(shape=request.shape)
     if shape is None:
-        return []
+        first = next(iter(fairness.allot(standings, 1)), None)
+        shape = None if first is None else queue.next_shape(session, first)
+        if shape is None:
+            return []
+        standings = waiting(shape=shape)
+    wanted = []
+    for team, lanes in fairness.allot(standings, request.lanes).items():
+        wanted += _wanted_of(session, team, shape, lanes)
+    return wanted
+
+
+def _wanted_of(session: Session, team: int, shape: str, lanes: int) -> list[tuple[int, int]]:
+    """How many trials to ask of which sweeps of one team for so many lanes."""
+    asking = select(Sweep).where(Sweep.asking, Sweep.team_id == team, Sweep.shape == shape)
     wanted, promised = [], 0
-    for sweep in session.scalars(
-        asking.where(Sweep.shape == shape).order_by(Sweep.priority.desc(), Sweep.id).limit(request.lanes)
-    ):
-        missing = request.lanes - promised - _ahead(session, sweep, request.lanes)
+    for sweep in session.scalars(asking.order_by(Sweep.priority.desc(), Sweep.id).limit(lanes)):
+        missing = lanes - promised - _ahead(session, sweep, lanes)
         if missing <= 0:
             break
         replicates = int(sweep.spec["replicates"])
@@ -141,24 +156,10 @@ def _wanted(session: Session, request: Claim) -> list[tuple[int, int]]:
     return wanted
 
 
-def _next_shape(session: Session) -> str | None:
-    """The shape of whatever is first in the queue: a run, or a sweep whose sampler has yet to make one."""
-    heads: list[tuple[int, int, str]] = []
-    for state in ("queued", "running"):
-        query = queue.candidates(state, None, 1, lock=False)
-        if state == "running":
-            query = query.where(Run.lease_expires_at < clock.now(session))
-        heads += [(-run.priority, run.sweep_id, run.shape) for run in session.scalars(query)]
-    asking = select(Sweep).where(Sweep.asking)
-    first = session.scalar(asking.order_by(Sweep.priority.desc(), Sweep.id).limit(1))
-    if first is not None:
-        heads.append((-first.priority, first.id, first.shape))
-    return min(heads)[2] if heads else None
-
-
 def _ahead(session: Session, sweep: Sweep, limit: int) -> int:
-    """How many claimable runs come before the next trial of a sweep, its own among them; at most `limit`."""
+    """How many claimable runs of its team come before the next trial of a sweep, its own too; at most `limit`."""
     before = or_(Run.priority > sweep.priority, and_(Run.priority == sweep.priority, Run.sweep_id <= sweep.id))
+    before = and_(before, Run.team_id == sweep.team_id)
     expired = Run.lease_expires_at < clock.now(session)
     ahead = 0
     for condition in (in_state(Run.state, "queued"), and_(in_state(Run.state, "running"), expired)):

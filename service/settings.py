@@ -1,5 +1,6 @@
 """Settings of the service, read from the environment (prefix RAMPLINE_) or given by the caller."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from service.domain.fairness import Policy
 from service.logs import LogFormat
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -44,6 +46,12 @@ class Settings(BaseSettings):
     connections: int = Field(default=1024, ge=8, description="how many are held open; the idlest make room")
     lease_seconds: float = Field(default=60, gt=0)
     report_seconds: float = Field(default=2, gt=0)
+    half_life_days: float = Field(
+        default=7, gt=0, description="after this long half of what a team used counts no more"
+    )
+    preempt_seconds: float = Field(
+        default=300, gt=0, description="a run keeps its lane that long, whoever waits for one"
+    )
     admin_token_file: Path | None = Field(default=None, description="holds a token that shall have the role admin")
     worker_token_file: Path | None = Field(default=None, description="holds a token that shall have the role worker")
     log_level: LogLevel = "info"
@@ -51,6 +59,11 @@ class Settings(BaseSettings):
     metrics_listen: str | None = Field(
         default=None, pattern=r"^.+:\d+$", description="address:port that shows the metrics to whoever reaches it"
     )
+
+    @property
+    def policy(self) -> Policy:
+        """How teams share the lanes."""
+        return Policy(half_life=timedelta(days=self.half_life_days), least=timedelta(seconds=self.preempt_seconds))
 
     @property
     def database(self) -> str:

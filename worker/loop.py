@@ -16,6 +16,7 @@ from worker.labels import about
 from worker.lanes.log import Past, StepLog
 from worker.lanes.memory import is_out_of_memory
 from worker.lanes.sharing import SharedLanes
+from worker.metering import Meter
 from worker.parking import Parking
 from worker.reporting import Reporter
 from worker.states import States, Why
@@ -51,6 +52,7 @@ class Loop:
         reporter: Reporter,
         tracker: Tracker | None,
         states: States | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._device = device
         self._capacity = capacity
@@ -61,6 +63,7 @@ class Loop:
         self._tracker = tracker
         self._states = states
         self._parking = Parking(reporter, tracker, states)
+        self._meter = meter or Meter()
         self._lanes: SharedLanes[int] | None = None
         self._shape_key: str | None = None
         self._fitting: dict[str, int] = {}
@@ -184,6 +187,7 @@ class Loop:
     def _stretch(self) -> None:
         lanes = self._lanes
         assert lanes is not None
+        self._meter.begin()
         lanes.seat(lambda run_id: self._keep("fork", run_id))
         self._note_shares(lanes.shares)
         self._settle([training for training in self._seated() if training.lacks_validation])
@@ -193,6 +197,7 @@ class Loop:
         pace = max(1, round(STRETCH_SECONDS / self._seconds_per_update))
         updates = min(pace, lanes.remaining, *(training.next_stop - training.step for training in self._seated()))
         logs = lanes.advance(updates)
+        self._meter.charge(self._active, lanes.shares)
         seconds = max(1e-6, time.monotonic() - started)
         self._seconds_per_update = seconds / updates
         self._reporter.updates_per_second = updates * lanes.lanes / seconds
@@ -258,6 +263,7 @@ class Loop:
         """Take the validation losses of these runs, and keep states at the updates where others can branch off."""
         assert self._lanes is not None
         losses = self._lanes.evaluate([training.run_id for training in trainings]) if trainings else {}
+        self._meter.charge(self._active, self._lanes.shares)
         for training in self._seated():
             ends = training.step == training.plan.total_steps
             if training.step == training.branch_point:
@@ -365,5 +371,11 @@ class Loop:
         if self._tracker is None:
             closed()
         else:
-            ending = Ending(status=status, outcome=name, history=training.history, on_closed=closed)
+            ending = Ending(
+                status=status,
+                outcome=name,
+                history=training.history,
+                device_seconds=training.device_seconds,
+                on_closed=closed,
+            )
             self._tracker.finish(training.run_id, ending)

@@ -19,9 +19,11 @@ from worker.bell import Bell, ThreadDiedError
 from worker.calibration import Capacity
 from worker.claiming import Claimer
 from worker.corpora import Corpora
+from worker.energy import counter_of
 from worker.lanes.memory import keep_freed_memory
 from worker.link import Link, RefusedError, UnreachableError
 from worker.loop import Loop
+from worker.metering import Meter
 from worker.reporting import Reporter
 from worker.settings import WorkerSettings
 from worker.spool import Backlog
@@ -233,6 +235,7 @@ def _work(
         reporter=reporter,
         tracker=tracker,
         states=states,
+        meter=Meter(counter_of(device)),
     )
     try:
         with contextlib.ExitStack() as drain:  # from the last to the first, each whatever becomes of the others

@@ -51,6 +51,7 @@ class Ending:
     status: Status
     outcome: str
     history: History
+    device_seconds: float = 0.0
     on_closed: Callable[[], None]
 
 
@@ -344,7 +345,11 @@ class Tracker:
             (folder / "lr.json").write_text(json.dumps({"lr": history.lr}))
             (folder / HISTORY).write_bytes(history.compressed())
             self._client.log_artifacts(mlflow_run_id, directory)
-        tags = {"rampline.outcome": ending.outcome, "rampline.updates_executed": str(history.executed)}
+        tags = {
+            "rampline.outcome": ending.outcome,
+            "rampline.updates_executed": str(history.executed),
+            "rampline.device_seconds": f"{ending.device_seconds:.1f}",
+        }
         self._client.log_batch(mlflow_run_id, tags=[RunTag(*tag) for tag in tags.items()], synchronous=True)
         self._client.set_terminated(mlflow_run_id, status=ending.status)
         self._close(record)

@@ -49,6 +49,7 @@ class Training:
 
     ``state`` is where the run can go on from, until it has a lane or waits for one. ``kept_at`` is when its state was
     last kept, or when it came. ``parked`` says that it can be given back: another worker finds all that it needs.
+    ``device_seconds`` and ``joules`` are what it has cost so far; see ``worker.metering``.
     """
 
     lease: Lease
@@ -60,6 +61,8 @@ class Training:
     order: str = "continue"
     parked: bool = False
     lane_share: float = 0.0
+    device_seconds: float = 0.0
+    joules: float | None = None
     resumed_from: int = 0
     note: str | None = None
     state: State | None = None
@@ -121,6 +124,8 @@ class Training:
             fence=self.lease.fence,
             step=self.step,
             lane_share=self.lane_share,
+            device_seconds=self.device_seconds,
+            joules=self.joules,
             resumed_from=self.resumed_from,
             note=self.note,
             train_loss=losses[0] if losses and math.isfinite(losses[0]) else None,

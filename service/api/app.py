@@ -10,7 +10,20 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
 from service import traces
-from service.api import corpora, errors, events, health, leases, metrics, runs, schedules, states, sweeps, workers
+from service.api import (
+    corpora,
+    errors,
+    events,
+    health,
+    leases,
+    metrics,
+    runs,
+    schedules,
+    shares,
+    states,
+    sweeps,
+    workers,
+)
 from service.api.dependencies import Parts
 from service.api.headers import SecurityHeaders
 from service.api.limits import BodyLimit
@@ -29,6 +42,7 @@ from service.errors import (
 from service.exposition import FactsCollector
 from service.meters import Meters
 from service.mirror import Mirror
+from service.preemption import Preemption
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
 from service.settings import Settings
@@ -68,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
             {"name": "schedules", "description": "The families that a sweep can compare."},
             {"name": "corpora", "description": "The texts that a sweep can train on."},
             {"name": "workers", "description": "Who trains, and what waits."},
+            {"name": "usage", "description": "What teams have used of the devices, and what they may."},
             {"name": "leases (workers)", "description": "How workers take runs and report on them."},
             {"name": "states (workers)", "description": "Where runs stand, for workers that share no directory."},
             {"name": "health", "description": "Probes and metrics."},
@@ -75,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
-    for noun in (sweeps, events, runs, schedules, corpora, workers, leases, states, metrics):
+    for noun in (sweeps, events, runs, schedules, corpora, workers, shares, leases, states, metrics):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
@@ -93,12 +108,13 @@ def _parts(settings: Settings) -> Parts:
     meters.registry.register(FactsCollector(store, settings.lease_seconds, tracked=settings.mlflow_url is not None))
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
-    sampling = Sampling(store, studies)
+    sampling = Sampling(store, studies, settings.policy)
     token_use = TokenUse(store)
-    dispatcher = Dispatcher(store, sampling, settings.lease_seconds, meters)
+    dispatcher = Dispatcher(store, sampling, settings.lease_seconds, meters, settings.policy)
     steps = {
         "watching the leases": dispatcher.watch,
         "telling Optuna results": sampling.tell_all,
+        "sharing the lanes": Preemption(store, settings.policy, settings.lease_seconds).step,
         "noting the use of tokens": token_use.write,
     }
     if settings.mlflow_url is not None:

@@ -120,5 +120,6 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
 
 Viewer = Annotated[Principal, Depends(Caller("viewer"))]
 Member = Annotated[Principal, Depends(Caller("member"))]
+Admin = Annotated[Principal, Depends(Caller("admin"))]
 WorkerCaller = Annotated[Principal, Depends(Caller("worker"))]
 ViewerOrWorker = Annotated[Principal, Depends(Caller("viewer", "worker"))]

@@ -33,7 +33,14 @@ def end(session: Session, run: Run, outcome: str, now: datetime, error: str | No
     session.execute(
         update(Attempt)
         .where(Attempt.run_id == run.id, Attempt.number == run.attempt)
-        .values(ended_at=now, outcome=outcome, error=error, step=run.step)
+        .values(
+            ended_at=now,
+            outcome=outcome,
+            error=error,
+            step=run.step,
+            device_seconds=run.attempt_seconds,
+            joules=run.attempt_joules,
+        )
     )
 
 
@@ -77,6 +84,9 @@ def views(session: Session, runs: Iterable[Run]) -> dict[int, list[AttemptView]]
                 resumed_from=attempt.resumed_from,
                 step=by_id[attempt.run_id].step if attempt.ended_at is None else attempt.step,
                 note=attempt.note,
+                device_seconds=by_id[attempt.run_id].attempt_seconds
+                if attempt.ended_at is None
+                else attempt.device_seconds,
             )
         )
     return found

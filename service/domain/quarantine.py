@@ -65,6 +65,7 @@ def requeue(run: Run) -> None:
     run.state = "queued"
     run.step = 0
     run.lane_share = 0
+    run.park = False
     run.worker_id = None
     run.lease_expires_at = None
 

@@ -4,6 +4,7 @@ Rows are always locked in the order sweeps, trials, runs, so that no two transac
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -11,7 +12,8 @@ from sqlalchemy import Select, delete, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, quarantine, results, triage
+from service.domain import attempts, descriptions, fairness, quarantine, results, shares, triage, usage
+from service.domain.fairness import USUAL, Policy, Standing
 from service.store import clock
 from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
@@ -20,27 +22,30 @@ from service.wire.views import QueuedSweep, QueueView
 MOST_WORKERS = 10_000
 
 
-def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]:
-    """Take up to `request.lanes` runs that can share a batch: by priority, then by age of the sweep and the run.
+def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy = USUAL) -> list[Lease]:
+    """Take up to `request.lanes` runs that can share a batch: for whichever teams are next (`service.domain.fairness`).
 
-    Beyond them, siblings of what is taken or held (see `_siblings`).
+    Within a team they go by priority, then by age of the sweep and the run. Beyond them, siblings of what is taken or
+    held come (see `_siblings`).
 
     A run is claimable when it is queued, or when its lease has expired. On PostgreSQL the rows are locked and those
     that somebody else is taking are skipped; on SQLite the writing session already excludes everybody else. A run that
     is suspected of killing its workers is granted alone, to a worker that holds nothing: see `domain.quarantine`.
     """
     now = clock.now(session)
-    runs = _take(session, request, now)
+    runs = _take(session, request, now, policy)
+    seated = {run.id for run in runs}
     runs += _siblings(session, now, request, runs, lease_seconds)
     session.execute(delete(ValPoint).where(ValPoint.run_id.in_([run.id for run in runs if run.attempt])))
     for run in runs:
         run.state = "running"
         run.step = 0
-        run.lane_share = 0
+        run.lane_share = float(run.id in seated)  # until its worker says what it has
         run.train_loss = run.initial_value = run.best_value = None
         run.worker_id = request.worker_id
         run.fence += 1
         run.attempt += 1
+        run.attempt_seconds, run.attempt_joules = 0.0, None
         run.started_at = now
         run.lease_expires_at = now + timedelta(seconds=lease_seconds)
         attempts.begin(session, run)
@@ -48,28 +53,59 @@ def claim(session: Session, request: Claim, lease_seconds: float) -> list[Lease]
     return _leases(session, runs)
 
 
-def _take(session: Session, request: Claim, now: datetime) -> list[Run]:
+def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> list[Run]:
     """Lock and choose the runs to grant; what is lost with them is counted."""
-    held = select(Run.losses).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
-    losses = session.scalars(held.where(Run.lease_expires_at >= now)).all()
-    if any(one >= SUSPECT for one in losses):
+    held = select(Run.losses, Run.park).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
+    holds = session.execute(held.where(Run.lease_expires_at >= now)).all()
+    if any(one.losses >= SUSPECT for one in holds):
         return []
     shape = request.shape
+    if shape is not None and holds and all(one.park for one in holds):
+        return []  # it is to come free for another shape
+    waiting = shares.standings(session, now, policy, shape=shape, most=request.lanes)
     if shape is None:
-        first = _unsuspected(session, now, None, 1)
-        suspects = [] if losses else list(session.scalars(candidates("queued", None, 1, suspects=True)))
-        if suspects and (not first or _place(suspects[0]) < _place(first[0])):
-            return suspects
-        if not first:
+        while waiting:
+            team = next(iter(fairness.allot(waiting, 1)), None)
+            if team is None:
+                return []
+            first = _unsuspected(session, now, team, None, 1)
+            suspects = [] if holds else list(session.scalars(candidates("queued", team, None, 1, suspects=True)))
+            if suspects and (not first or _place(suspects[0]) < _place(first[0])):
+                return suspects
+            if first:
+                shape = first[0].shape
+                break
+            waiting = [one for one in waiting if one.team != team]
+        else:
             return []
-        shape = first[0].shape
-    return _unsuspected(session, now, shape, request.lanes)
+        if len(waiting) > 1:
+            waiting = shares.standings(session, now, policy, shape=shape, most=request.lanes)
+    assert shape is not None
+    return _share_out(session, now, shape, request.lanes, waiting)
 
 
-def _unsuspected(session: Session, now: datetime, shape: str | None, limit: int) -> list[Run]:
+def _share_out(session: Session, now: datetime, shape: str, lanes: int, waiting: Sequence[Standing]) -> list[Run]:
+    """Runs of one shape for so many lanes; what a team turns out to lack goes to the others."""
+    runs: list[Run] = []
+    while given := fairness.allot(waiting, lanes - len(runs)):
+        for team, count in given.items():
+            found = _unsuspected(session, now, team, shape, count, [run.id for run in runs])
+            runs += found
+            (one,) = (one for one in waiting if one.team == team)
+            left = one.waiting - count if len(found) == count else 0
+            now_has = replace(one, lanes=one.lanes + len(found), waiting=left)
+            waiting = [now_has if one.team == team else one for one in waiting]
+    return runs
+
+
+def _unsuspected(
+    session: Session, now: datetime, team: int, shape: str | None, limit: int, taken: Sequence[int] = ()
+) -> list[Run]:
     """Claimable runs. One whose lease has expired goes back to the queue, and may be suspected from then on."""
-    queued = candidates("queued", shape, limit)
-    expired = candidates("running", shape, limit).where(Run.lease_expires_at < now)
+    queued = candidates("queued", team, shape, limit)
+    expired = candidates("running", team, shape, limit).where(Run.lease_expires_at < now)
+    if taken:
+        queued, expired = (query.where(Run.id.not_in(taken)) for query in (queued, expired))
     found = sorted([*session.scalars(queued), *session.scalars(expired)], key=_place)[:limit]
     for run in found:
         if run.state == "running":
@@ -90,18 +126,21 @@ def next_expiry(session: Session) -> timedelta | None:
     return max(expiry - clock.now(session), timedelta(0))
 
 
-def report(session: Session, request: Report, lease_seconds: float) -> list[Command]:
-    """Write down what a worker says of its runs and renew their leases.
+def report(session: Session, request: Report, lease_seconds: float, policy: Policy = USUAL) -> list[Command]:
+    """Write down what a worker says of its runs, charge it, and renew their leases.
 
     A report under another fence, or on a run that is no longer running, changes nothing and is answered with `lost`
     (`stop` when the run was cancelled). The right fence renews even an expired lease: nobody took the run meanwhile.
-    A final report that is repeated is answered as the first time.
+    A final report that is repeated is answered as the first time. A run that is to be parked is answered so until it
+    is given back, or ends.
     """
     now = clock.now(session)
     ending = [news.run_id for news in request.runs if news.outcome is not None]
     results.lock(session, ending)
     held = _locked(session, (news.run_id for news in request.runs))
     commands, points = [], []
+    charged = [(held[news.run_id], news) for news in request.runs if _is_charged(held.get(news.run_id), news, request)]
+    usage.charge(session, request.worker_id, charged, now, policy.half_life)
     for news in request.runs:
         run = held.get(news.run_id)
         refusal = _refusal(run, news, request.worker_id)
@@ -114,7 +153,8 @@ def report(session: Session, request: Report, lease_seconds: float) -> list[Comm
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
             if news.outcome is not None:
                 _end(session, run, news.outcome, now)
-        commands.append(Command(run_id=news.run_id, command=refusal or "continue"))
+        going_on: Literal["continue", "park"] = "park" if run is not None and run.park else "continue"
+        commands.append(Command(run_id=news.run_id, command=refusal or going_on))
     _add_points(session, points)
     session.flush()
     results.settle(session, [held[run_id] for run_id in ending if run_id in held])
@@ -147,8 +187,8 @@ def _siblings(
 ) -> list[Run]:
     """Queued runs that share a beginning with those granted, or with what the worker holds.
 
-    No more than leave each worker that lives as many of the runs that are left as this one has: a beginning saved is
-    less than a worker idle. A worker that is alone gets all of them.
+    No more than leave each worker that lives as many of these teams' runs as this one has: a beginning saved is less
+    than a worker idle. A worker that is alone gets all of them.
     """
     if not request.siblings or not granted or granted[0].losses >= SUSPECT:
         return []
@@ -159,6 +199,10 @@ def _siblings(
     taken = [run.id for run in granted]
     siblings = select(Run).where(in_state(Run.state, "queued"), Run.trunk.in_(trunks), Run.id.not_in(taken))
     siblings = siblings.where(not_(quarantine.suspected()))
+    # A team with a quota gets no more runs than lanes: siblings want a lane of their own when they part.
+    teams = {run.team_id for run in granted}
+    unlimited = session.scalars(select(Team.id).where(Team.id.in_(teams), Team.lane_quota.is_(None))).all()
+    siblings = siblings.where(Run.team_id.in_(unlimited))
     there = _count(session, siblings, request.siblings)
     if not there:
         return []
@@ -168,7 +212,7 @@ def _siblings(
     left = sum(
         _count(
             session,
-            select(Run).where(in_state(Run.state, state), Run.shape == granted[0].shape),
+            select(Run).where(in_state(Run.state, state), Run.team_id.in_(teams), Run.shape == granted[0].shape),
             workers * (has + there),
         )
         for state in ("queued", "running")
@@ -184,17 +228,34 @@ def _count(session: Session, rows: Select[Any], most: int) -> int:
     return session.scalar(select(func.count()).select_from(rows.limit(most).subquery())) or 0
 
 
-def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True, suspects: bool = False) -> Select[Run]:
-    """The query for runs in one state, in the order in which they are taken: those that may train beside others.
+def candidates(
+    state: str, team: int, shape: str | None, limit: int, *, lock: bool = True, suspects: bool = False
+) -> Select[Run]:
+    """The query for a team's runs in one state, in the order in which they are taken: those to train beside others.
 
     With `suspects` for those that may not.
     """
-    query = select(Run).where(in_state(Run.state, state))
+    query = select(Run).where(in_state(Run.state, state), Run.team_id == team)
     query = query.where(quarantine.suspected() if suspects else not_(quarantine.suspected()))
     if shape is not None:
         query = query.where(Run.shape == shape)
     query = query.order_by(Run.priority.desc(), Run.sweep_id, Run.id).limit(limit)
     return query.with_for_update(skip_locked=True) if lock else query
+
+
+def next_shape(session: Session, team: int) -> str | None:
+    """The shape of whatever is a team's first in the queue: a run, or a sweep whose sampler has yet to make one."""
+    heads: list[tuple[int, int, str]] = []
+    for state in ("queued", "running"):
+        query = candidates(state, team, None, 1, lock=False)
+        if state == "running":
+            query = query.where(Run.lease_expires_at < clock.now(session))
+        heads += [(-run.priority, run.sweep_id, run.shape) for run in session.scalars(query)]
+    asking = select(Sweep).where(Sweep.asking, Sweep.team_id == team)
+    first = session.scalar(asking.order_by(Sweep.priority.desc(), Sweep.id).limit(1))
+    if first is not None:
+        heads.append((-first.priority, first.id, first.shape))
+    return min(heads)[2] if heads else None
 
 
 def _leases(session: Session, runs: Sequence[Run]) -> list[Lease]:
@@ -225,6 +286,11 @@ def _refusal(run: Run | None, news: RunReport, worker_id: int) -> Literal["conti
         return "stop"
     repeated = mine and news.outcome is not None and run.state == news.outcome.state
     return "continue" if repeated else "lost"
+
+
+def _is_charged(run: Run | None, news: RunReport, request: Report) -> bool:
+    """Whether a report says what a run has cost its team: also that it went on until its worker heard of its end."""
+    return run is not None and _refusal(run, news, request.worker_id) in (None, "stop")
 
 
 def _note_attempt(session: Session, run: Run, news: RunReport) -> None:
@@ -265,6 +331,7 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
         outcome = Outcome(state="failed", error="it completed without a validation loss")
     run.error = error = outcome.error
     run.lane_share = 0
+    run.park = False
     if outcome.state == "failed":
         cause = outcome.cause or "crash"
         attempts.end(session, run, cause, now, error)
@@ -282,7 +349,7 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
 
 
 def overview(session: Session) -> QueueView:
-    """What waits and what runs, by sweep, in the order in which it is taken."""
+    """What waits and what runs, by sweep; those of one team in the order in which they are taken."""
     counts: dict[int, dict[str, int]] = {}
     for state in ("queued", "running"):
         of_sweep = select(Run.sweep_id, func.count()).where(in_state(Run.state, state)).group_by(Run.sweep_id)
@@ -293,7 +360,8 @@ def overview(session: Session) -> QueueView:
         .join(Team, Sweep.team_id == Team.id)
         .where(Sweep.id.in_(counts))
         .order_by(Sweep.priority.desc(), Sweep.id)
-    )
+    ).all()
+    why = shares.reasons(session, {sweep.team_id for sweep, _ in rows})
     queued = [
         QueuedSweep(
             sweep_id=sweep.id,
@@ -302,6 +370,7 @@ def overview(session: Session) -> QueueView:
             priority=sweep.priority,
             queued_runs=counts[sweep.id].get("queued", 0),
             running_runs=counts[sweep.id].get("running", 0),
+            waits_for=why.get(sweep.team_id),
         )
         for sweep, team in rows
     ]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, progress, results, siblings
+from service.domain import corpora, progress, results, shares, siblings, usage
 from service.domain.access import Principal
 from service.domain.corpora import Source
 from service.domain.plan import Plan
@@ -95,6 +95,7 @@ def add_trials(
         {
             "sweep_id": sweep.id,
             "trial_id": ids[index],
+            "team_id": sweep.team_id,
             "trunk": f"{trunks[index]}-{replicate}",
             "replicate": replicate,
             "seed": (spec["seed"] + replicate) % 2**32,
@@ -159,9 +160,12 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
     # In the order in which reports lock them, so that neither waits for the other for ever.
     session.scalars(leased.order_by(Run.id).with_for_update()).all()
-    reached = select(Run.step).where(Run.id == Attempt.run_id).scalar_subquery()
+    reached, seconds, joules = (
+        select(column).where(Run.id == Attempt.run_id).scalar_subquery()
+        for column in (Run.step, Run.attempt_seconds, Run.attempt_joules)
+    )
     attempts = update(Attempt).where(Attempt.run_id.in_(leased), Attempt.ended_at.is_(None))
-    ended = attempts.values(ended_at=now, outcome="cancelled", step=reached)
+    ended = attempts.values(ended_at=now, outcome="cancelled", step=reached, device_seconds=seconds, joules=joules)
     session.execute(ended, execution_options=_UNSYNCHRONISED)
     unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
     session.execute(
@@ -204,7 +208,8 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
             .where(Sweep.id.in_(ids))
         )
     }
-    counted = progress.of_sweeps(session, sweeps)
+    counted, costs = progress.of_sweeps(session, sweeps), usage.of_sweeps(session, ids)
+    why = shares.reasons(session, {sweep.team_id for sweep in sweeps if sweep.state in ("queued", "running")})
     return [
         SweepView(
             id=sweep.id,
@@ -217,6 +222,9 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
             finished_at=sweep.finished_at,
             spec=SweepSpec.model_validate(sweep.spec),
             progress=counted[sweep.id],
+            device_seconds=costs[sweep.id][0] if sweep.id in costs else 0.0,
+            joules=costs[sweep.id][1] if sweep.id in costs else None,
+            waits_for=None if sweep.state in ENDED_SWEEP_STATES else why.get(sweep.team_id),
             findings=[Finding.model_validate(finding) for finding in sweep.findings],
             mlflow_url=experiment_url(mlflow_url, sweep.mlflow_experiment_id),
         )

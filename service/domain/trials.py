@@ -57,6 +57,7 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
             optimizer=trial.optimizer,
             value=trial.value,
             spread=trial.spread,
+            device_seconds=sum(run.device_seconds for run in runs[trial.id]),
             runs=runs[trial.id],
         )
         for trial in trials
@@ -95,6 +96,8 @@ def _run_view(sweep: Sweep, run: Run, made: list[AttemptView], worker: str | Non
         step=run.step,
         total_steps=run.total_steps,
         value=run.value,
+        device_seconds=run.device_seconds,
+        joules=run.joules,
         attempt=run.attempt,
         attempts=made,
         worker=worker,

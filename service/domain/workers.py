@@ -87,6 +87,7 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
             lanes=worker.lanes,
             lanes_in_use=round(lanes[worker.id]),
             updates_per_second=worker.updates_per_second if runs[worker.id] else 0.0,
+            utilisation=_utilisation(worker),
             backlog_bytes=worker.backlog_bytes,
             backlog_seconds=worker.backlog_seconds,
             version=worker.version,
@@ -100,6 +101,12 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
         )
         for worker in workers
     ]
+
+
+def _utilisation(worker: Worker) -> float:
+    """The part of a worker's life, up to its last word, for which its device was charged."""
+    life = (worker.last_seen_at - worker.registered_at).total_seconds()
+    return min(1.0, worker.device_seconds / life) if life > 0 else 0.0
 
 
 def _absent(worker_id: int) -> NotFoundError:

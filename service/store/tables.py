@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy models. `migrations/` makes them; a test holds that both say the same."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar, get_args
 
 from sqlalchemy import (
@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     ColumnElement,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -87,6 +88,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: Instant(),
+        date: Date(),
         dict[str, Any]: Json,
         list[dict[str, Any]]: Json,
         float: Float(53),
@@ -95,12 +97,20 @@ class Base(DeclarativeBase):
 
 
 class Team(Base):
-    """Who shares the cluster."""
+    """Who shares the cluster, by `weight`: see `service.domain.fairness`.
+
+    It has at most `lane_quota` lanes at once, and `hour_quota` hours of devices in a month. `gave_way_at` is when runs
+    of it were last told to make room for another team.
+    """
 
     __tablename__ = "teams"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(120), unique=True)
+    weight: Mapped[float] = mapped_column(server_default="1")
+    lane_quota: Mapped[int | None]
+    hour_quota: Mapped[float | None]
+    gave_way_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -236,7 +246,7 @@ class Trial(Base):
 
 
 class Worker(Base):
-    """A process that trains runs."""
+    """A process that trains runs. Its device was charged to runs for `device_seconds`, last at `charged_at`."""
 
     __tablename__ = "workers"
     __table_args__ = (Index(None, "left_at", "last_seen_at"),)
@@ -250,6 +260,8 @@ class Worker(Base):
     updates_per_second: Mapped[float]
     backlog_bytes: Mapped[int] = mapped_column(server_default="0")
     backlog_seconds: Mapped[float] = mapped_column(server_default="0")
+    device_seconds: Mapped[float] = mapped_column(server_default="0")
+    charged_at: Mapped[datetime | None]
     registered_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
@@ -263,6 +275,10 @@ class Run(Base):
     `service.domain.siblings`). `to_track` says that it has ended and that it is not yet certain that MLflow shows so.
     `losses`, `furthest` and `stride` are for the quarantine: workers lost in a row, the furthest update that a lost
     attempt had reached, and the most updates between two reports.
+
+    `team_id` is that of its sweep, so that the queue's indexes can begin with it. `park` says that its worker is to
+    keep its state and give it back. `device_seconds` and `joules` are what all of its attempts have cost together,
+    `attempt_seconds` and `attempt_joules` what the last one has; see `service.domain.usage`.
     """
 
     __tablename__ = "runs"
@@ -271,10 +287,13 @@ class Run(Base):
         one_of("cause", FAILURE_CAUSES),
         UniqueConstraint("trial_id", "replicate"),
         Index(None, "sweep_id", "state"),
-        partial("ix_runs_queued", "priority DESC", "sweep_id", "id", where="state = 'queued'"),
-        partial("ix_runs_queued_shape", "shape", "priority DESC", "sweep_id", "id", where="state = 'queued'"),
+        partial("ix_runs_queued", "team_id", "priority DESC", "sweep_id", "id", where="state = 'queued'"),
+        partial(
+            "ix_runs_queued_shape", "team_id", "shape", "priority DESC", "sweep_id", "id", where="state = 'queued'"
+        ),
         partial(
             "ix_runs_queued_suspected",
+            "team_id",
             "priority DESC",
             "sweep_id",
             "id",
@@ -289,6 +308,7 @@ class Run(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"))
     trial_id: Mapped[int] = mapped_column(ForeignKey("trials.id"))
+    team_id: Mapped[int] = mapped_column(server_default="0")
     trunk: Mapped[str] = mapped_column(String(40))
     replicate: Mapped[int]
     seed: Mapped[int]
@@ -310,6 +330,11 @@ class Run(Base):
     lane_share: Mapped[float] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="0")
     fence: Mapped[int] = mapped_column(server_default="0")
+    park: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    device_seconds: Mapped[float] = mapped_column(server_default="0")
+    joules: Mapped[float | None]
+    attempt_seconds: Mapped[float] = mapped_column(server_default="0")
+    attempt_joules: Mapped[float | None]
     worker_id: Mapped[int | None] = mapped_column(ForeignKey("workers.id"))
     lease_expires_at: Mapped[datetime | None]
     mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
@@ -335,11 +360,43 @@ class Attempt(Base):
     fence: Mapped[int]
     resumed_from: Mapped[int] = mapped_column(server_default="0")
     step: Mapped[int] = mapped_column(server_default="0")
+    device_seconds: Mapped[float] = mapped_column(server_default="0")
+    joules: Mapped[float | None]
     note: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class Usage(Base):
+    """What a sweep's runs have cost on one worker in one day (UTC). A row is written by one worker's reports alone."""
+
+    __tablename__ = "usage"
+    __table_args__ = (Index(None, "day"), Index(None, "worker_id"))
+
+    sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"), primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    worker_id: Mapped[int] = mapped_column(ForeignKey("workers.id"), primary_key=True, autoincrement=False)
+    device_seconds: Mapped[float]
+    joules: Mapped[float | None]
+
+
+class TeamUsage(Base):
+    """What a team has used, in the two forms that every claim asks for; a few rows a team, since many workers add.
+
+    `decayed` are device-seconds as they counted at `at`: half of them count no more after a half-life. `month_seconds`
+    are those of the month `month` (12 x year + month - 1).
+    """
+
+    __tablename__ = "team_usage"
+
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), primary_key=True, autoincrement=False)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    decayed: Mapped[float]
+    at: Mapped[datetime]
+    month: Mapped[int]
+    month_seconds: Mapped[float]
 
 
 class ValPoint(Base):

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from service.wire.base import Wire
 from service.wire.description import RunDescription
-from service.wire.versions import NewWord
+from service.wire.versions import NewWord, Since
 
 
 class Hello(Wire):
@@ -104,12 +104,16 @@ class RunReport(Wire):
 
     `lane_share` is 1 for a run that has a lane to itself, 1/n where n runs share one, and 0 while it waits for a lane
     or for its record. `resumed_from` is the update from which this attempt went on, 0 if it began the run.
+    `device_seconds` and `joules` are what this attempt has cost so far: its part of the time in which its device
+    trained, and of the energy that the device took in that time, where it tells.
     """
 
     run_id: int
     fence: int
     step: int = Field(ge=0)
     lane_share: float = Field(default=0.0, ge=0, le=1)
+    device_seconds: Annotated[float, Since(2)] = Field(default=0.0, ge=0, le=1e12)
+    joules: Annotated[float | None, Since(2)] = Field(default=None, ge=0, le=1e18)
     resumed_from: int = Field(default=0, ge=0)
     note: str | None = Field(default=None, max_length=1000, description="what people should know of this attempt")
     train_loss: float | None = None

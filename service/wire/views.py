@@ -42,7 +42,11 @@ class Progress(Wire):
 
 
 class SweepView(Wire):
-    """One sweep: its specification, state and progress, and where MLflow shows it."""
+    """One sweep: its specification, state and progress, what it has cost so far, and where MLflow shows it.
+
+    `device_seconds` are its runs' parts of the time in which devices trained, `joules` of the energy, where devices
+    tell it. `waits_for` says why no more of its runs may begin now, if its team may not.
+    """
 
     id: int
     name: str
@@ -54,6 +58,9 @@ class SweepView(Wire):
     finished_at: datetime | None
     spec: SweepSpec
     progress: Progress
+    device_seconds: float = 0.0
+    joules: float | None = None
+    waits_for: str | None = None
     findings: list[Finding]
     mlflow_url: str | None
 
@@ -80,6 +87,7 @@ class AttemptView(Wire):
     resumed_from: int
     step: int
     note: str | None
+    device_seconds: float = 0.0
 
 
 class RunView(Wire):
@@ -92,6 +100,8 @@ class RunView(Wire):
     step: int
     total_steps: int
     value: float | None
+    device_seconds: float = 0.0
+    joules: float | None = None
     attempt: int
     attempts: list[AttemptView]
     worker: str | None
@@ -118,6 +128,7 @@ class TrialView(Wire):
     optimizer: dict[str, Any]
     value: float | None
     spread: float | None
+    device_seconds: float = 0.0
     runs: list[RunView]
 
 
@@ -197,7 +208,10 @@ class CorpusView(Wire):
 
 
 class WorkerView(Wire):
-    """A worker and what it trains; what waits there for MLflow, in bytes, and for how long the oldest of it has."""
+    """A worker and what it trains; what waits there for MLflow, in bytes, and for how long the oldest of it has.
+
+    `utilisation` is the part of its life in which its device trained.
+    """
 
     id: int
     name: str
@@ -206,6 +220,7 @@ class WorkerView(Wire):
     lanes: int
     lanes_in_use: int
     updates_per_second: float
+    utilisation: float = 0.0
     backlog_bytes: int
     backlog_seconds: float
     version: str
@@ -215,7 +230,7 @@ class WorkerView(Wire):
 
 
 class QueuedSweep(Wire):
-    """A sweep's share of the queue."""
+    """A sweep's share of the queue; `waits_for` says why none of its runs may begin now, if its team may not."""
 
     sweep_id: int
     name: str
@@ -223,10 +238,11 @@ class QueuedSweep(Wire):
     priority: int
     queued_runs: int
     running_runs: int
+    waits_for: str | None = None
 
 
 class QueueView(Wire):
-    """What waits, in the order in which it is taken."""
+    """What waits: of each team in the order in which it is taken."""
 
     queued_runs: int
     running_runs: int

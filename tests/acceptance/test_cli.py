@@ -46,6 +46,24 @@ def test_a_sweep_goes_from_submission_to_its_winner(up: Up, tmp_path: Path) -> N
     best = rampline(up, "best", str(submitted["id"]))
     assert "from schedules import" in best.stdout
     assert answer(rampline(up, "best", str(submitted["id"]), "--json"))["trial"]["state"] == "completed"
+    used = answer(rampline(up, "usage", "--by", "sweep", "--json"))
+    (cost,) = (row["device_seconds"] for row in used["rows"] if row["sweep_id"] == submitted["id"])
+    assert cost == pytest.approx(up.client.sweep(submitted["id"]).device_seconds)
+    assert 0 < cost <= used["device_seconds"]
+    assert "device-hours" in rampline(up, "usage", "--from", "2026-01-01").stdout
+
+
+def test_shares_are_set_one_by_one_and_shown(up: Up) -> None:
+    assert "weight 2" in rampline(up, "share", "set", "local", "--weight", "2", "--lanes", "64").stdout
+    assert "at most 9 device-hours" in rampline(up, "share", "set", "local", "--hours", "9").stdout
+    (share,) = answer(rampline(up, "share", "--json"))
+    assert (share["team"], share["weight"], share["lanes"], share["hours"]) == ("local", 2, 64, 9)
+    assert "local" in rampline(up, "share").stdout
+    back = rampline(up, "share", "set", "local", "--weight", "1", "--unlimited").stdout
+    assert "any number of lanes, any number of hours" in " ".join(back.split())
+    refused = rampline(up, "share", "set", "nobody", "--weight", "2")
+    assert refused.returncode == 1
+    assert "there is no team nobody; there are local" in " ".join(refused.stderr.split())
 
 
 def test_a_refused_sweep_names_every_field_and_stores_nothing(up: Up) -> None:

@@ -1,6 +1,7 @@
 """A service without HTTP: what tests do with the domain, in the words of the domain."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,15 @@ class Harness:
         checked = plan(SweepSpec.model_validate((spec or GRID) | overrides))
         with self.store.write() as session:
             return sweeps.submit(session, self.principal, checked, TEXT).id
+
+    def joined_by(self, team: str) -> "Harness":
+        """The same service, for a member of another team."""
+        other = copy(self)
+        with self.store.write() as session:
+            its = access.ensure_team(session, team)
+            user = access.ensure_user(session, its, f"one of {team}")
+            other.principal = Principal(0, "member", user.name, user.id, its.id)
+        return other
 
     def worker(self, lanes: int = 4) -> int:
         """Register a worker."""

@@ -173,7 +173,7 @@ def test_workers_and_the_queue_are_shown(serving: Serving) -> None:
     leases = worker.claim(Claim(worker_id=worker_id, lanes=3)).leases
     shown = serving["viewer"].workers()[0]
     held_runs = [lease.run_id for lease in leases]
-    assert (shown.state, shown.lanes, shown.lanes_in_use, shown.runs) == ("active", 3, 0, held_runs)
+    assert (shown.state, shown.lanes, shown.lanes_in_use, shown.runs) == ("active", 3, 3, held_runs)
     news = [
         RunReport(run_id=lease.run_id, fence=lease.fence, step=1, lane_share=share)
         for lease, share in zip(leases, (0.5, 0.5, 1.0), strict=True)

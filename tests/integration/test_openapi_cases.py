@@ -24,7 +24,7 @@ from tests.integration.serving import TOKENS, Serving, hello
 CASES = int(os.environ.get("RAMPLINE_CASES", "2"))
 ROLES = ("admin", "member", "viewer", "worker")
 # What a JSON schema cannot say decides here: whether a sweep can be trained, how long an integer may be.
-MEANING = ("/sweeps", "/schedules/preview", "/leases", "/workers")
+MEANING = ("/sweeps", "/schedules/preview", "/leases", "/workers", "/usage", "/teams")
 
 
 @pytest.fixture

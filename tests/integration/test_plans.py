@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, get_args
 
 from sqlalchemy import Connection, event
 
-from service.domain import best, events, metrics, queue, sweeps, trials, workers
+from service.domain import best, events, metrics, preemption, queue, shares, spending, sweeps, trials, workers
+from service.domain.fairness import USUAL, Policy
 from service.store.engine import Store
 from service.wire.protocol import Held
-from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness
+from service.wire.shares import ShareSpec, UsageKey
+from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness, news
 
-GROWING = ("sweeps", "trials", "runs", "attempts", "val_points", "events", "corpora")
+GROWING = ("sweeps", "trials", "runs", "attempts", "val_points", "events", "corpora", "usage")
 
 
 @contextmanager
@@ -76,6 +79,13 @@ def _work(harness: Harness) -> None:
     with harness.store.write() as session:
         queue.release(session, worker, [Held(run_id=leases[0].run_id, fence=leases[0].fence)])
         queue.next_expiry(session)
+    spent = news(leases[1], step=1).model_copy(update={"device_seconds": 1.0, "joules": 1.0})
+    harness.report(worker, spent)
+    other_team = harness.joined_by("blue")
+    other_team.submit()
+    with harness.store.write() as session:
+        shares.grant(session, harness.principal, "red", ShareSpec(lanes=1000, hours=1e6))
+        preemption.give_way(session, Policy(least=timedelta(0)), LEASE_SECONDS)
     harness.finish(worker, leases[1:])
     harness.expire()
     harness.train(worker)
@@ -98,6 +108,9 @@ def _work(harness: Harness) -> None:
         queue.overview(session)
         workers.listing(session, LEASE_SECONDS)
         metrics.facts(session, LEASE_SECONDS, tracked=True)
+        shares.listing(session, harness.principal, USUAL, LEASE_SECONDS)
+        for by in get_args(UsageKey):
+            spending.listing(session, harness.principal, by, None, None)
         events.look(session, grid)
         events.ends(session, grid, 3, 50)
     assert [sweep.id for sweep in shown.items] == [other, grid]

@@ -15,6 +15,7 @@ from service.client import Client, ServiceUnreachableError
 from service.wire.calls import AddressError, Calls, NoAnswerError
 from service.wire.protocol import Claim, Hello, Release, Report
 from service.wire.retries import TEXT_SECONDS, Backoff, Deadline
+from service.wire.shares import ShareSpec
 from worker.link import Link, UnreachableError
 
 ROOT = Path(__file__).parents[3]
@@ -30,8 +31,10 @@ GIVEN: dict[str, Any] = {
     "report": Report(worker_id=1, updates_per_second=0, runs=[]),
     "run_id": 1,
     "schedule": {"type": "constant"},
+    "share": ShareSpec(),
     "spec": {},
     "sweep_id": 1,
+    "team": "red",
     "text": b"words",
 }
 

@@ -23,6 +23,7 @@ from worker.lanes.shape import Shape
 from worker.lanes.sharing import SharedLanes
 from worker.link import Link
 from worker.loop import Loop
+from worker.metering import Meter
 from worker.reporting import Reporter
 from worker.states import States
 from worker.tracking import Ending, Tracker
@@ -152,6 +153,7 @@ class Worked:
         states: States | None = None,
         leave_at: int | None = None,
         first_claim: int | None = None,
+        meter: Meter | None = None,
         settled: Callable[[], bool] = lambda: True,
     ) -> None:
         self.service = FakeService(leases)
@@ -171,6 +173,7 @@ class Worked:
             reporter=reporter,
             tracker=self.tracker,
             states=states,
+            meter=meter,
         )
         thread = threading.Thread(target=loop.run)
         thread.start()

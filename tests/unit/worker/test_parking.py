@@ -9,7 +9,7 @@ from tests.unit.worker.test_loop import FakeService, Worked, assert_same_record,
 from tests.unit.worker.test_states import files, states
 from worker.link import UnreachableError
 
-LONG = [lease(1, 20, 200), lease(2, 40, 200), lease(3, 20, 200, seed=4)]
+LONG = [lease(1, 20, 120), lease(2, 40, 120), lease(3, 20, 120, seed=4)]
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
@@ -24,8 +24,9 @@ def test_a_parked_run_is_given_back_and_goes_on_where_it_was(tmp_path: Path, lan
     again = LONG[0].model_copy(update={"attempt": 2, "fence": 2})
     second = Worked([again], lanes, states=states(tmp_path))
     assert_same_record(second, again)
-    assert second.service.notes[1] == (len(first.tracker.sequence(1, "lr")), None)
-    assert second.service.notes[1][0] > 0
+    resumed_from, note = second.service.notes[1]
+    assert resumed_from >= len(first.tracker.sequence(1, "lr")) > 0, "from its own state, or from that of a sibling"
+    assert note is None
 
 
 def test_all_who_share_a_lane_can_be_parked_at_once(tmp_path: Path) -> None:
