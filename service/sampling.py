@@ -12,7 +12,7 @@ from statistics import fmean
 from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, quarantine, queue, sweeps
+from service.domain import attempts, descriptions, placement, quarantine, queue, sweeps
 from service.domain.space import SearchSpace
 from service.domain.tried import Tried
 from service.patience import Patience
@@ -123,15 +123,16 @@ class Sampling:
 
 def _wanted(session: Session, request: Claim) -> list[tuple[int, int]]:
     """How many trials to ask of which sweeps so that a claim is served in the order of the queue."""
-    asking = select(Sweep).where(Sweep.asking)
-    shape = request.shape or _next_shape(session)
+    keys = placement.keys_of(session, request.worker_id)
+    asking = select(Sweep).where(Sweep.asking, Sweep.requirement.in_(keys))
+    shape = request.shape or _next_shape(session, keys)
     if shape is None:
         return []
     wanted, promised = [], 0
     for sweep in session.scalars(
         asking.where(Sweep.shape == shape).order_by(Sweep.priority.desc(), Sweep.id).limit(request.lanes)
     ):
-        missing = request.lanes - promised - _ahead(session, sweep, request.lanes)
+        missing = request.lanes - promised - _ahead(session, sweep, request.lanes, keys)
         if missing <= 0:
             break
         replicates = int(sweep.spec["replicates"])
@@ -141,28 +142,29 @@ def _wanted(session: Session, request: Claim) -> list[tuple[int, int]]:
     return wanted
 
 
-def _next_shape(session: Session) -> str | None:
+def _next_shape(session: Session, keys: Sequence[str]) -> str | None:
     """The shape of whatever is first in the queue: a run, or a sweep whose sampler has yet to make one."""
     heads: list[tuple[int, int, str]] = []
     for state in ("queued", "running"):
-        query = queue.candidates(state, None, 1, lock=False)
+        query = queue.candidates(state, None, 1, keys=keys, lock=False)
         if state == "running":
             query = query.where(Run.lease_expires_at < clock.now(session))
         heads += [(-run.priority, run.sweep_id, run.shape) for run in session.scalars(query)]
-    asking = select(Sweep).where(Sweep.asking)
+    asking = select(Sweep).where(Sweep.asking, Sweep.requirement.in_(keys))
     first = session.scalar(asking.order_by(Sweep.priority.desc(), Sweep.id).limit(1))
     if first is not None:
         heads.append((-first.priority, first.id, first.shape))
     return min(heads)[2] if heads else None
 
 
-def _ahead(session: Session, sweep: Sweep, limit: int) -> int:
+def _ahead(session: Session, sweep: Sweep, limit: int, keys: Sequence[str]) -> int:
     """How many claimable runs come before the next trial of a sweep, its own among them; at most `limit`."""
     before = or_(Run.priority > sweep.priority, and_(Run.priority == sweep.priority, Run.sweep_id <= sweep.id))
     expired = Run.lease_expires_at < clock.now(session)
     ahead = 0
     for condition in (in_state(Run.state, "queued"), and_(in_state(Run.state, "running"), expired)):
-        waiting = select(Run.id).where(condition, before, Run.shape == sweep.shape, not_(quarantine.suspected()))
+        waiting = select(Run.id).where(condition, before, Run.shape == sweep.shape, Run.requirement.in_(keys))
+        waiting = waiting.where(not_(quarantine.suspected()))
         found = waiting.limit(limit).subquery()
         ahead += session.scalar(select(func.count()).select_from(found)) or 0
     return ahead

@@ -10,7 +10,20 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
 from service import traces
-from service.api import corpora, errors, events, health, leases, metrics, runs, schedules, states, sweeps, workers
+from service.api import (
+    corpora,
+    errors,
+    events,
+    fleets,
+    health,
+    leases,
+    metrics,
+    runs,
+    schedules,
+    states,
+    sweeps,
+    workers,
+)
 from service.api.dependencies import Parts
 from service.api.headers import SecurityHeaders
 from service.api.limits import BodyLimit
@@ -75,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
-    for noun in (sweeps, events, runs, schedules, corpora, workers, leases, states, metrics):
+    for noun in (sweeps, events, runs, schedules, corpora, workers, fleets, leases, states, metrics):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")

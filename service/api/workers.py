@@ -19,6 +19,8 @@ def register(hello: Hello, service: Service, _worker: WorkerCaller) -> Welcome:
         raise ConflictError(f"this service speaks protocol {PROTOCOL_VERSION}; install the worker of the same version")
     with service.store.write() as session:
         worker_id = workers.register(session, hello)
+    if hello.slot is not None:
+        service.dispatcher.wake()
     return Welcome(
         worker_id=worker_id,
         lease_seconds=service.settings.lease_seconds,

@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, quarantine, results, triage
+from service.domain import attempts, descriptions, placement, quarantine, results, triage
 from service.store import clock
 from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
@@ -54,22 +54,22 @@ def _take(session: Session, request: Claim, now: datetime) -> list[Run]:
     losses = session.scalars(held.where(Run.lease_expires_at >= now)).all()
     if any(one >= SUSPECT for one in losses):
         return []
-    shape = request.shape
+    shape, keys = request.shape, placement.keys_of(session, request.worker_id)
     if shape is None:
-        first = _unsuspected(session, now, None, 1)
-        suspects = [] if losses else list(session.scalars(candidates("queued", None, 1, suspects=True)))
+        first = _unsuspected(session, now, None, 1, keys)
+        suspects = [] if losses else list(session.scalars(candidates("queued", None, 1, suspects=True, keys=keys)))
         if suspects and (not first or _place(suspects[0]) < _place(first[0])):
             return suspects
         if not first:
             return []
         shape = first[0].shape
-    return _unsuspected(session, now, shape, request.lanes)
+    return _unsuspected(session, now, shape, request.lanes, keys)
 
 
-def _unsuspected(session: Session, now: datetime, shape: str | None, limit: int) -> list[Run]:
+def _unsuspected(session: Session, now: datetime, shape: str | None, limit: int, keys: Sequence[str]) -> list[Run]:
     """Claimable runs. One whose lease has expired goes back to the queue, and may be suspected from then on."""
-    queued = candidates("queued", shape, limit)
-    expired = candidates("running", shape, limit).where(Run.lease_expires_at < now)
+    queued = candidates("queued", shape, limit, keys=keys)
+    expired = candidates("running", shape, limit, keys=keys).where(Run.lease_expires_at < now)
     found = sorted([*session.scalars(queued), *session.scalars(expired)], key=_place)[:limit]
     for run in found:
         if run.state == "running":
@@ -184,12 +184,14 @@ def _count(session: Session, rows: Select[Any], most: int) -> int:
     return session.scalar(select(func.count()).select_from(rows.limit(most).subquery())) or 0
 
 
-def candidates(state: str, shape: str | None, limit: int, *, lock: bool = True, suspects: bool = False) -> Select[Run]:
+def candidates(
+    state: str, shape: str | None, limit: int, *, keys: Sequence[str], lock: bool = True, suspects: bool = False
+) -> Select[Run]:
     """The query for runs in one state, in the order in which they are taken: those that may train beside others.
 
-    With `suspects` for those that may not.
+    With `suspects` for those that may not. `keys` are the requirements that the worker satisfies.
     """
-    query = select(Run).where(in_state(Run.state, state))
+    query = select(Run).where(in_state(Run.state, state), Run.requirement.in_(keys))
     query = query.where(quarantine.suspected() if suspects else not_(quarantine.suspected()))
     if shape is not None:
         query = query.where(Run.shape == shape)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, progress, results, siblings
+from service.domain import corpora, placement, progress, results, siblings
 from service.domain.access import Principal
 from service.domain.corpora import Source
 from service.domain.plan import Plan
@@ -50,6 +50,7 @@ def submit(session: Session, principal: Principal, plan: Plan, text: Source, key
         spec=stored,
         findings=[finding.model_dump() for finding in plan.findings],
         shape=plan.shape,
+        requirement=spec.resources.key,
         corpus=corpora.record(session, text),
         priority=spec.priority,
         state="queued",
@@ -99,6 +100,7 @@ def add_trials(
             "replicate": replicate,
             "seed": (spec["seed"] + replicate) % 2**32,
             "shape": sweep.shape,
+            "requirement": sweep.requirement,
             "priority": sweep.priority,
             "state": "queued",
             "total_steps": configurations[index].schedule["total_steps"],
@@ -205,6 +207,7 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
         )
     }
     counted = progress.of_sweeps(session, sweeps)
+    waiting = placement.waiting(session, sweeps)
     return [
         SweepView(
             id=sweep.id,
@@ -219,6 +222,7 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
             progress=counted[sweep.id],
             findings=[Finding.model_validate(finding) for finding in sweep.findings],
             mlflow_url=experiment_url(mlflow_url, sweep.mlflow_experiment_id),
+            waiting=waiting[sweep.id],
         )
         for sweep in sweeps
     ]

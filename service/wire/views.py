@@ -42,7 +42,10 @@ class Progress(Wire):
 
 
 class SweepView(Wire):
-    """One sweep: its specification, state and progress, and where MLflow shows it."""
+    """One sweep: its specification, state and progress, and where MLflow shows it.
+
+    `waiting` says why no worker that is there or can be obtained will train it; None if one will, or it has ended.
+    """
 
     id: int
     name: str
@@ -56,6 +59,7 @@ class SweepView(Wire):
     progress: Progress
     findings: list[Finding]
     mlflow_url: str | None
+    waiting: str | None = None
 
 
 class SweepPage(Wire):
