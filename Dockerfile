@@ -5,6 +5,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY schedules schedules
 COPY service service
 COPY worker worker
+COPY fleet fleet
 COPY rampline rampline
 COPY migrations migrations
 RUN python -m venv /opt/rampline \

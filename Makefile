@@ -8,7 +8,7 @@ CONSTRAINED := -c constraints.txt
 # Compiled modules are kept: every process of the product imports the same large packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-parity setup-bench parity demo test chaos lint audit format bench docs clean
+.PHONY: help setup setup-dev setup-parity setup-bench parity demo test chaos chaos-fleet lint audit format bench docs clean
 
 help:
 	@echo "make setup   install Rampline with pinned dependencies into $(VENV)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make parity  test the schedules against the libraries that they reproduce (installs transformers, optax, ...)"
 	@echo "make chaos   kill every part of the product for 30 minutes (ARGS='--help' tells more)"
+	@echo "make chaos-fleet  the same for a fleet of workers on Ray"
 	@echo "make lint    check style, types and import directions"
 	@echo "make audit   look the pinned dependencies up among the known vulnerabilities (part of lint)"
 	@echo "make bench   run the benchmarks"
@@ -70,6 +71,9 @@ test: setup-dev
 
 chaos: setup-dev
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+chaos-fleet: setup-dev
+	$(BIN)/python -m tests.chaos.fleet $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff format --check .

@@ -6,8 +6,9 @@ import typer
 from rich.console import Console
 
 import schedules
+from fleet.settings import FleetError
 from rampline import display, reading
-from rampline.commands import corpora, keeping, processes, replay, sweeps, usage
+from rampline.commands import corpora, fleet, keeping, processes, replay, sweeps, usage
 from rampline.commands import schedules as schedule_commands
 from rampline.connection import NotConnectedError
 from rampline.product import ProductError, StoppedError
@@ -24,9 +25,11 @@ for commands in (processes.app, sweeps.app, schedule_commands.app, replay.app, k
     app.add_typer(commands)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(usage.share_app, name="share")
+app.add_typer(fleet.app, name="fleet")
 
 EXPECTED = (
     ApiError,
+    FleetError,
     NotConnectedError,
     ProductError,
     ServiceError,

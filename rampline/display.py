@@ -175,7 +175,7 @@ def sweep_table(sweeps: list[SweepView]) -> Table:
         table.add_row(
             str(sweep.id),
             plain(sweep.name),
-            sweep.state,
+            sweep.state if sweep.waits_for is None else f"{sweep.state}: {plain(sweep.waits_for)}",
             f"{progress.trials_done}/{progress.trials_total}",
             "-" if progress.best_value is None else f"{progress.best_value:.4f}",
             f"{_duration((datetime.now(UTC) - sweep.created_at).total_seconds())} ago",

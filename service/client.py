@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from service.following import SILENCE_SECONDS, BrokenError, follow
 from service.wire.calls import Calls, NoAnswerError
 from service.wire.events import Event
+from service.wire.placement import FleetOrders, FleetReport
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
 from service.wire.retries import TEXT_SECONDS
@@ -210,6 +211,10 @@ class Client:
     def register(self, hello: Hello) -> Welcome:
         """Introduce a worker."""
         return self._post("/workers", spoken(hello, NEWEST), Welcome, headers=_SPEAKING)
+
+    def report_fleet(self, report: FleetReport) -> FleetOrders:
+        """Say what a fleet could obtain; learn what the queue needs."""
+        return self._post("/fleets", report.model_dump_json(), FleetOrders)
 
     def claim(self, claim: Claim) -> Granted:
         """Take runs."""

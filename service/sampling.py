@@ -13,8 +13,9 @@ from statistics import fmean
 from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, fairness, quarantine, queue, shares, sweeps
+from service.domain import attempts, descriptions, fairness, placement, quarantine, queue, shares, sweeps
 from service.domain.fairness import USUAL, Policy
+from service.domain.placement import Fit
 from service.domain.space import SearchSpace
 from service.domain.tried import Tried
 from service.patience import Patience
@@ -128,25 +129,27 @@ def _wanted(session: Session, request: Claim, policy: Policy) -> list[tuple[int,
     """How many trials to ask of which sweeps so that a claim is served in the order of the queue."""
     now = clock.now(session)
     waiting = partial(shares.standings, session, now, policy, most=request.lanes, asking=True)
-    shape, standings = request.shape, waiting(shape=request.shape)
-    if shape is None:
+    fit = placement.fit_of(session, request.worker_id, request.shape)
+    standings = waiting(fit)
+    if fit.shape is None:
         first = next(iter(fairness.allot(standings, 1)), None)
-        shape = None if first is None else queue.next_shape(session, first)
+        shape = None if first is None else queue.next_shape(session, first, fit)
         if shape is None:
             return []
-        standings = waiting(shape=shape)
+        fit = fit.with_shape(shape)
+        standings = waiting(fit)
     wanted = []
     for team, lanes in fairness.allot(standings, request.lanes).items():
-        wanted += _wanted_of(session, team, shape, lanes)
+        wanted += _wanted_of(session, team, fit, lanes)
     return wanted
 
 
-def _wanted_of(session: Session, team: int, shape: str, lanes: int) -> list[tuple[int, int]]:
+def _wanted_of(session: Session, team: int, fit: Fit, lanes: int) -> list[tuple[int, int]]:
     """How many trials to ask of which sweeps of one team for so many lanes."""
-    asking = select(Sweep).where(Sweep.asking, Sweep.team_id == team, Sweep.shape == shape)
+    asking = select(Sweep).where(Sweep.asking, Sweep.team_id == team, *fit.of(Sweep))
     wanted, promised = [], 0
     for sweep in session.scalars(asking.order_by(Sweep.priority.desc(), Sweep.id).limit(lanes)):
-        missing = lanes - promised - _ahead(session, sweep, lanes)
+        missing = lanes - promised - _ahead(session, sweep, fit, lanes)
         if missing <= 0:
             break
         replicates = int(sweep.spec["replicates"])
@@ -156,14 +159,14 @@ def _wanted_of(session: Session, team: int, shape: str, lanes: int) -> list[tupl
     return wanted
 
 
-def _ahead(session: Session, sweep: Sweep, limit: int) -> int:
+def _ahead(session: Session, sweep: Sweep, fit: Fit, limit: int) -> int:
     """How many claimable runs of its team come before the next trial of a sweep, its own too; at most `limit`."""
     before = or_(Run.priority > sweep.priority, and_(Run.priority == sweep.priority, Run.sweep_id <= sweep.id))
     before = and_(before, Run.team_id == sweep.team_id)
     expired = Run.lease_expires_at < clock.now(session)
     ahead = 0
     for condition in (in_state(Run.state, "queued"), and_(in_state(Run.state, "running"), expired)):
-        waiting = select(Run.id).where(condition, before, Run.shape == sweep.shape, not_(quarantine.suspected()))
+        waiting = select(Run.id).where(condition, before, *fit.of(Run), not_(quarantine.suspected()))
         found = waiting.limit(limit).subquery()
         ahead += session.scalar(select(func.count()).select_from(found)) or 0
     return ahead

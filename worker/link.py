@@ -6,6 +6,7 @@ import httpx
 
 from service.wire.base import Wire
 from service.wire.calls import Calls, NoAnswerError
+from service.wire.placement import FleetOrders, FleetReport
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
 from service.wire.retries import CALL_SECONDS, TEXT_SECONDS
@@ -62,6 +63,10 @@ class Link(Calls):
     def release(self, release: Release) -> None:
         """Give runs back."""
         self._call("POST", "/leases/release", release)
+
+    def report_fleet(self, report: FleetReport) -> FleetOrders:
+        """Say what a fleet could obtain; learn what the queue needs."""
+        return self._post("/fleets", report, FleetOrders)
 
     def corpus(self, digest: str) -> bytes:
         """The text with this sha256, not yet verified."""

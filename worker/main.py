@@ -46,14 +46,18 @@ class WorkerError(Exception):
     """The worker cannot work; the message says why and what to do."""
 
 
-def run(settings: WorkerSettings) -> None:
+def run(settings: WorkerSettings, bell: Bell | None = None) -> None:
     """Work until SIGTERM or SIGINT, then drain: give the runs back, flush the metrics, say goodbye.
+
+    With a bell of the caller's, work until that says to leave: then this may be any thread, and signals are the
+    caller's.
 
     Raises:
         WorkerError: the service cannot be reached or refuses this worker, or the device does not exist.
     """
-    bell = Bell(drain_seconds=settings.drain_seconds)
-    with _signals(bell):
+    alone = bell is None
+    bell = bell or Bell(drain_seconds=settings.drain_seconds)
+    with _deadline(bell), _signals(bell) if alone else contextlib.nullcontext():
         _run(settings, bell)
     if isinstance(bell.failure, RefusedError):
         raise WorkerError(f"the service refuses this worker: {bell.failure}")
@@ -63,17 +67,9 @@ def run(settings: WorkerSettings) -> None:
 
 
 @contextlib.contextmanager
-def _signals(bell: Bell) -> Iterator[None]:
-    """Leave at SIGTERM or SIGINT; three seconds after the deadline for that, end whatever still holds up the process.
-
-    The handler only puts something into a queue, which is safe wherever the signal interrupts the main thread.
-    """
-    orders: queue.SimpleQueue[bool] = queue.SimpleQueue()
+def _deadline(bell: Bell) -> Iterator[None]:
+    """Three seconds after the deadline for leaving, end whatever still holds up the process."""
     over = threading.Event()
-
-    def wait_for_order() -> None:
-        if orders.get():
-            bell.leave()
 
     def end() -> None:
         bell.wait_to_leave(None)
@@ -83,15 +79,32 @@ def _signals(bell: Bell) -> Iterator[None]:
             )
             os._exit(1)
 
-    bell.thread("signals", wait_for_order)
     bell.thread("deadline", end)
-    earlier = {number: signal.signal(number, lambda *_: orders.put(True)) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         over.set()
-        orders.put(False)
         bell.leave()
+
+
+@contextlib.contextmanager
+def _signals(bell: Bell) -> Iterator[None]:
+    """Leave at SIGTERM or SIGINT.
+
+    The handler only puts something into a queue, which is safe wherever the signal interrupts the main thread.
+    """
+    orders: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def wait_for_order() -> None:
+        if orders.get():
+            bell.leave()
+
+    bell.thread("signals", wait_for_order)
+    earlier = {number: signal.signal(number, lambda *_: orders.put(True)) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        orders.put(False)
         for number, handler in earlier.items():
             signal.signal(number, handler)
 
@@ -111,6 +124,9 @@ def _run(settings: WorkerSettings, bell: Bell) -> None:
         device_name=device_name(device),
         lanes=settings.lanes or LANES[device.type],
         version=version("rampline"),
+        memory_gib=device_memory(device),
+        labels=settings.labels,
+        slot=settings.slot,
     )
     try:
         link = Link(settings.url, token)
@@ -148,6 +164,13 @@ def device_name(device: torch.device) -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else "CPU"
+
+
+def device_memory(device: torch.device) -> float:
+    """The device's memory in GiB; for the CPU, the machine's."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory) / 2**30
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
 def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:

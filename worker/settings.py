@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.wire.placement import Labels
+
 
 class WorkerSettings(BaseSettings):
     """A worker needs the service's address and a token of role `worker`; everything else has a default."""
@@ -18,6 +20,10 @@ class WorkerSettings(BaseSettings):
     worker_token: SecretStr | None = None
     worker_token_file: Path | None = Field(default=None, description="a file that holds the token")
     worker_name: str = Field(default_factory=lambda: f"{platform.node()}:{os.getpid()}", max_length=200)
+    slot: str | None = Field(
+        default=None, min_length=1, max_length=200, description="a place that one worker has at a time, in a fleet"
+    )
+    labels: Labels = Field(default={}, description="what sweeps may require of a worker, as a JSON object")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     lanes: int | None = Field(
         default=None, ge=1, le=4096, description="runs trained at once; found by measurement if not given"

@@ -40,6 +40,8 @@ def submit(
     if not as_json:
         for finding in sweep.findings:
             console.print(f"[yellow]{finding.severity}[/] {remark(finding)}", highlight=False)
+        if sweep.waits_for is not None:
+            console.print(f"[yellow]it waits:[/] {display.plain(sweep.waits_for)}", highlight=False)
         where = display.plain(str(sweep.mlflow_url))
         console.print(f"Sweep {sweep.id} is queued: {sweep.progress.trials_total} trials. MLflow: {where}")
     if watch_it:

@@ -14,6 +14,7 @@ from service.api import (
     corpora,
     errors,
     events,
+    fleets,
     health,
     leases,
     metrics,
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
-    for noun in (sweeps, events, runs, schedules, corpora, workers, shares, leases, states, metrics):
+    for noun in (sweeps, events, runs, schedules, corpora, workers, shares, fleets, leases, states, metrics):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")

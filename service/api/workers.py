@@ -25,6 +25,8 @@ def register(hello: Hello, service: Service, _worker: WorkerCaller, version: Ver
     demand(hello.protocol)
     with service.store.write() as session:
         worker_id = workers.register(session, hello)
+    if hello.slot is not None:
+        service.dispatcher.wake()
     welcome = Welcome(
         worker_id=worker_id,
         lease_seconds=service.settings.lease_seconds,

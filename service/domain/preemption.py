@@ -13,9 +13,13 @@ from sqlalchemy.orm import Session
 
 from service.domain import fairness, queue, shares, usage
 from service.domain.fairness import Holding, Policy
+from service.domain.placement import Fit
 from service.domain.usage import Used
 from service.store import clock
 from service.store.tables import SUSPECT, Run, Team, Worker, in_state
+
+# Nothing is parked for a run that its worker may not be able to take.
+UNDEMANDING = Fit(keys=("",))
 
 
 def give_way(session: Session, policy: Policy, lease_seconds: float) -> list[int]:
@@ -54,7 +58,7 @@ def _for_others(session: Session, now: datetime, policy: Policy, lease: timedelt
         return []
     lanes = sum(free.values()) + sum(one.lanes for one in holdings)
     standings = shares.standings(
-        session, now, policy, shape=None, most=max(1, int(lanes)), asking=True, with_holders=True
+        session, now, policy, UNDEMANDING, most=max(1, int(lanes)), asking=True, with_holders=True
     )
     if len(standings) < 2:
         return []
@@ -103,7 +107,7 @@ def _next_shapes(session: Session, teams: Collection[int]) -> dict[int, set[str]
     """The shape of each team's next run."""
     found = {}
     for team in teams:
-        shape = queue.next_shape(session, team)
+        shape = queue.next_shape(session, team, UNDEMANDING)
         if shape is not None:
             found[team] = {shape}
     return found

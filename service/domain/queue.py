@@ -12,8 +12,9 @@ from sqlalchemy import Select, delete, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, fairness, quarantine, results, shares, triage, usage
+from service.domain import attempts, descriptions, fairness, placement, quarantine, results, shares, triage, usage
 from service.domain.fairness import USUAL, Policy, Standing
+from service.domain.placement import ANY, Fit
 from service.store import clock
 from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
@@ -59,37 +60,36 @@ def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> li
     holds = session.execute(held.where(Run.lease_expires_at >= now)).all()
     if any(one.losses >= SUSPECT for one in holds):
         return []
-    shape = request.shape
-    if shape is not None and holds and all(one.park for one in holds):
+    if request.shape is not None and holds and all(one.park for one in holds):
         return []  # it is to come free for another shape
-    waiting = shares.standings(session, now, policy, shape=shape, most=request.lanes)
-    if shape is None:
+    fit = placement.fit_of(session, request.worker_id, request.shape)
+    waiting = shares.standings(session, now, policy, fit, most=request.lanes)
+    if fit.shape is None:
         while waiting:
             team = next(iter(fairness.allot(waiting, 1)), None)
             if team is None:
                 return []
-            first = _unsuspected(session, now, team, None, 1)
-            suspects = [] if holds else list(session.scalars(candidates("queued", team, None, 1, suspects=True)))
+            first = _unsuspected(session, now, team, fit, 1)
+            suspects = [] if holds else list(session.scalars(candidates("queued", team, fit, 1, suspects=True)))
             if suspects and (not first or _place(suspects[0]) < _place(first[0])):
                 return suspects
             if first:
-                shape = first[0].shape
+                fit = fit.with_shape(first[0].shape)
                 break
             waiting = [one for one in waiting if one.team != team]
         else:
             return []
         if len(waiting) > 1:
-            waiting = shares.standings(session, now, policy, shape=shape, most=request.lanes)
-    assert shape is not None
-    return _share_out(session, now, shape, request.lanes, waiting)
+            waiting = shares.standings(session, now, policy, fit, most=request.lanes)
+    return _share_out(session, now, fit, request.lanes, waiting)
 
 
-def _share_out(session: Session, now: datetime, shape: str, lanes: int, waiting: Sequence[Standing]) -> list[Run]:
+def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: Sequence[Standing]) -> list[Run]:
     """Runs of one shape for so many lanes; what a team turns out to lack goes to the others."""
     runs: list[Run] = []
     while given := fairness.allot(waiting, lanes - len(runs)):
         for team, count in given.items():
-            found = _unsuspected(session, now, team, shape, count, [run.id for run in runs])
+            found = _unsuspected(session, now, team, fit, count, [run.id for run in runs])
             runs += found
             (one,) = (one for one in waiting if one.team == team)
             left = one.waiting - count if len(found) == count else 0
@@ -99,11 +99,11 @@ def _share_out(session: Session, now: datetime, shape: str, lanes: int, waiting:
 
 
 def _unsuspected(
-    session: Session, now: datetime, team: int, shape: str | None, limit: int, taken: Sequence[int] = ()
+    session: Session, now: datetime, team: int, fit: Fit, limit: int, taken: Sequence[int] = ()
 ) -> list[Run]:
     """Claimable runs. One whose lease has expired goes back to the queue, and may be suspected from then on."""
-    queued = candidates("queued", team, shape, limit)
-    expired = candidates("running", team, shape, limit).where(Run.lease_expires_at < now)
+    queued = candidates("queued", team, fit, limit)
+    expired = candidates("running", team, fit, limit).where(Run.lease_expires_at < now)
     if taken:
         queued, expired = (query.where(Run.id.not_in(taken)) for query in (queued, expired))
     found = sorted([*session.scalars(queued), *session.scalars(expired)], key=_place)[:limit]
@@ -229,29 +229,27 @@ def _count(session: Session, rows: Select[Any], most: int) -> int:
 
 
 def candidates(
-    state: str, team: int, shape: str | None, limit: int, *, lock: bool = True, suspects: bool = False
+    state: str, team: int, fit: Fit, limit: int, *, lock: bool = True, suspects: bool = False
 ) -> Select[Run]:
     """The query for a team's runs in one state, in the order in which they are taken: those to train beside others.
 
     With `suspects` for those that may not.
     """
-    query = select(Run).where(in_state(Run.state, state), Run.team_id == team)
+    query = select(Run).where(in_state(Run.state, state), Run.team_id == team, *fit.of(Run))
     query = query.where(quarantine.suspected() if suspects else not_(quarantine.suspected()))
-    if shape is not None:
-        query = query.where(Run.shape == shape)
     query = query.order_by(Run.priority.desc(), Run.sweep_id, Run.id).limit(limit)
     return query.with_for_update(skip_locked=True) if lock else query
 
 
-def next_shape(session: Session, team: int) -> str | None:
-    """The shape of whatever is a team's first in the queue: a run, or a sweep whose sampler has yet to make one."""
+def next_shape(session: Session, team: int, fit: Fit = ANY) -> str | None:
+    """The shape of what is a team's first in the queue and fits: a run, or a sweep that has yet to make one."""
     heads: list[tuple[int, int, str]] = []
     for state in ("queued", "running"):
-        query = candidates(state, team, None, 1, lock=False)
+        query = candidates(state, team, fit, 1, lock=False)
         if state == "running":
             query = query.where(Run.lease_expires_at < clock.now(session))
         heads += [(-run.priority, run.sweep_id, run.shape) for run in session.scalars(query)]
-    asking = select(Sweep).where(Sweep.asking, Sweep.team_id == team)
+    asking = select(Sweep).where(Sweep.asking, Sweep.team_id == team, *fit.of(Sweep))
     first = session.scalar(asking.order_by(Sweep.priority.desc(), Sweep.id).limit(1))
     if first is not None:
         heads.append((-first.priority, first.id, first.shape))

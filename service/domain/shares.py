@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service.domain import fairness, quarantine, usage
 from service.domain.access import Principal
 from service.domain.fairness import USUAL, Policy, Standing
+from service.domain.placement import ANY, Fit
 from service.domain.usage import Used
 from service.errors import NotFoundError
 from service.store import clock
@@ -27,20 +28,20 @@ def standings(
     session: Session,
     now: datetime,
     policy: Policy,
+    fit: Fit = ANY,
     *,
-    shape: str | None,
     most: int,
     asking: bool = False,
     with_holders: bool = False,
 ) -> list[Standing]:
-    """The teams that have runs to train or lanes; of the runs that wait, those of one shape if it is given.
+    """The teams that have runs to train or lanes; of the runs that wait, those that fit.
 
     They are counted up to `most` in each team. With `asking`, sweeps whose samplers have yet to make a run count, too.
     A team that has used up its month has nothing to wait for. If one team alone waits and has no quota, it is next
     however it stands, and nothing else is looked at unless `with_holders` asks for those who only have lanes.
     """
-    rows = session.execute(_teams(shape, most, asking=asking)).all()
-    expired = _expired(session, now, shape)
+    rows = session.execute(_teams(fit, most, asking=asking)).all()
+    expired = _expired(session, now, fit)
     waiting = {row.Team.id: min(most, row.queued + row.asking * most + expired[row.Team.id]) for row in rows}
     candidates = [row.Team for row in rows if waiting[row.Team.id]]
     unlimited = [team for team in candidates if team.lane_quota is None and team.hour_quota is None]
@@ -102,9 +103,9 @@ def reasons(session: Session, team_ids: Collection[int], policy: Policy = USUAL)
 def listing(session: Session, principal: Principal, policy: Policy, lease_seconds: float) -> list[ShareView]:
     """Each team's share, or the caller's team's alone unless it is an admin."""
     now = clock.now(session)
-    rows = session.execute(_teams(None, _MOST_COUNTED, asking=False)).all()
+    rows = session.execute(_teams(ANY, _MOST_COUNTED, asking=False)).all()
     used, lanes = usage.of_teams(session, now, policy.half_life), lanes_of_teams(session)
-    wanting = standings(session, now, policy, shape=None, most=_MOST_COUNTED, asking=True, with_holders=True)
+    wanting = standings(session, now, policy, most=_MOST_COUNTED, asking=True, with_holders=True)
     due = fairness.dues(wanting, _lanes(session, now, lease_seconds))
     why = reasons(session, [row.Team.id for row in rows], policy)
     return [
@@ -140,23 +141,20 @@ def grant(session: Session, principal: Principal, name: str, spec: ShareSpec) ->
     session.flush()
 
 
-def _teams(shape: str | None, most: int, *, asking: bool) -> Select[tuple[Team, int, int]]:
+def _teams(fit: Fit, most: int, *, asking: bool) -> Select[tuple[Team, int, int]]:
     """All teams, each with its queued runs, counted up to a number, and whether a sampler has yet to make some."""
-    waiting = select(Run.id).where(in_state(Run.state, "queued"), Run.team_id == Team.id)
-    samplers = select(Sweep.id).where(Sweep.asking, Sweep.team_id == Team.id)
-    if shape is not None:
-        waiting = waiting.where(Run.shape == shape, not_(quarantine.suspected()))
-        samplers = samplers.where(Sweep.shape == shape)
+    waiting = select(Run.id).where(in_state(Run.state, "queued"), Run.team_id == Team.id, *fit.of(Run))
+    samplers = select(Sweep.id).where(Sweep.asking, Sweep.team_id == Team.id, *fit.of(Sweep))
+    if fit.shape is not None:
+        waiting = waiting.where(not_(quarantine.suspected()))
     queued = select(func.count()).select_from(waiting.limit(most).correlate(Team).subquery()).scalar_subquery()
     to_ask = select(func.count()).select_from(samplers.limit(1 if asking else 0).correlate(Team).subquery())
     return select(Team, queued.label("queued"), to_ask.scalar_subquery().label("asking")).order_by(Team.id)
 
 
-def _expired(session: Session, now: datetime, shape: str | None) -> Counter[int]:
+def _expired(session: Session, now: datetime, fit: Fit) -> Counter[int]:
     lapsed = select(Run.team_id, func.count()).where(in_state(Run.state, "running"), Run.lease_expires_at < now)
-    if shape is not None:
-        lapsed = lapsed.where(Run.shape == shape)
-    return Counter(dict(session.execute(lapsed.group_by(Run.team_id)).all()))
+    return Counter(dict(session.execute(lapsed.where(*fit.of(Run)).group_by(Run.team_id)).all()))
 
 
 def _lanes(session: Session, now: datetime, lease_seconds: float) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, progress, results, shares, siblings, usage
+from service.domain import corpora, placement, progress, results, shares, siblings, usage
 from service.domain.access import Principal
 from service.domain.corpora import Source
 from service.domain.plan import Plan
@@ -50,6 +50,7 @@ def submit(session: Session, principal: Principal, plan: Plan, text: Source, key
         spec=stored,
         findings=[finding.model_dump() for finding in plan.findings],
         shape=plan.shape,
+        requirement=spec.resources.key,
         corpus=corpora.record(session, text),
         priority=spec.priority,
         state="queued",
@@ -100,6 +101,7 @@ def add_trials(
             "replicate": replicate,
             "seed": (spec["seed"] + replicate) % 2**32,
             "shape": sweep.shape,
+            "requirement": sweep.requirement,
             "priority": sweep.priority,
             "state": "queued",
             "total_steps": configurations[index].schedule["total_steps"],
@@ -209,6 +211,7 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
         )
     }
     counted, costs = progress.of_sweeps(session, sweeps), usage.of_sweeps(session, ids)
+    unserved = placement.waiting(session, sweeps)
     why = shares.reasons(session, {sweep.team_id for sweep in sweeps if sweep.state in ("queued", "running")})
     return [
         SweepView(
@@ -224,7 +227,7 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
             progress=counted[sweep.id],
             device_seconds=costs[sweep.id][0] if sweep.id in costs else 0.0,
             joules=costs[sweep.id][1] if sweep.id in costs else None,
-            waits_for=None if sweep.state in ENDED_SWEEP_STATES else why.get(sweep.team_id),
+            waits_for=unserved[sweep.id] or (None if sweep.state in ENDED_SWEEP_STATES else why.get(sweep.team_id)),
             findings=[Finding.model_validate(finding) for finding in sweep.findings],
             mlflow_url=experiment_url(mlflow_url, sweep.mlflow_experiment_id),
         )

@@ -1,5 +1,6 @@
 """Workers: registered, seen, gone."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
 
@@ -17,13 +18,19 @@ _MOST_SHOWN = 500
 
 
 def register(session: Session, hello: Hello) -> int:
-    """Note a new worker; returns its id."""
+    """Note a new worker; returns its id. Whoever had its slot before is dead, and what that held is free at once."""
     now = clock.now(session)
+    if hello.slot is not None:
+        earlier = select(Worker.id).where(Worker.slot == hello.slot, Worker.left_at.is_(None))
+        end(session, session.scalars(earlier).all())
     worker = Worker(
         name=hello.name,
         device=hello.device,
         device_name=hello.device_name,
         lanes=hello.lanes,
+        memory_gib=hello.memory_gib,
+        labels=hello.labels,
+        slot=hello.slot,
         version=hello.version,
         updates_per_second=0.0,
         registered_at=now,
@@ -65,6 +72,24 @@ def leave(session: Session, worker_id: int) -> None:
     """End a registration."""
     now = clock.now(session)
     session.execute(update(Worker).where(Worker.id == worker_id).values(left_at=now, updates_per_second=0.0))
+
+
+def end(session: Session, worker_ids: Sequence[int]) -> None:
+    """End the registrations of workers whose processes are known to be dead; the leases that they held have expired.
+
+    What lives after all learns at its next report that it has no part in this any more.
+    """
+    now = clock.now(session)
+    session.execute(
+        update(Worker).where(Worker.id.in_(worker_ids)).values(left_at=now, updates_per_second=0.0),
+        execution_options={"synchronize_session": False},
+    )
+    held = select(Run.id).where(in_state(Run.state, "running"), Run.worker_id.in_(worker_ids)).order_by(Run.id)
+    ids = session.scalars(held.with_for_update()).all()
+    session.execute(
+        update(Run).where(Run.id.in_(ids), Run.lease_expires_at > now).values(lease_expires_at=now),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def listing(session: Session, lease_seconds: float) -> list[WorkerView]:

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 
 from service.store.clock import Instant
+from service.wire.placement import MOST_KEY
 from service.wire.views import RunState, SweepState
 
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -188,6 +189,7 @@ class Sweep(Base):
         Index(None, "state", "id"),
         partial("ix_sweeps_asking", "priority DESC", "id", where="asking"),
         partial("ix_sweeps_to_track", "id", where="to_track"),
+        partial("ix_sweeps_requirement", "requirement", "state", where="requirement <> ''"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -197,6 +199,7 @@ class Sweep(Base):
     spec: Mapped[dict[str, Any]]
     findings: Mapped[list[dict[str, Any]]]
     shape: Mapped[str] = mapped_column(String(200))
+    requirement: Mapped[str] = mapped_column(String(MOST_KEY), server_default="")
     corpus: Mapped[str] = mapped_column(ForeignKey("corpora.digest"))
     priority: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
@@ -246,16 +249,25 @@ class Trial(Base):
 
 
 class Worker(Base):
-    """A process that trains runs. Its device was charged to runs for `device_seconds`, last at `charged_at`."""
+    """A process that trains runs. A `slot` of a fleet is had by one worker at a time.
+
+    Its device was charged to runs for `device_seconds`, last at `charged_at`.
+    """
 
     __tablename__ = "workers"
-    __table_args__ = (Index(None, "left_at", "last_seen_at"),)
+    __table_args__ = (
+        Index(None, "left_at", "last_seen_at"),
+        partial("ix_workers_slot", "slot", where="left_at IS NULL AND slot IS NOT NULL"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     device: Mapped[str] = mapped_column(String(40))
     device_name: Mapped[str] = mapped_column(String(200))
     lanes: Mapped[int]
+    memory_gib: Mapped[float | None]
+    labels: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    slot: Mapped[str | None] = mapped_column(String(200))
     version: Mapped[str] = mapped_column(String(40))
     updates_per_second: Mapped[float]
     backlog_bytes: Mapped[int] = mapped_column(server_default="0")
@@ -267,11 +279,23 @@ class Worker(Base):
     left_at: Mapped[datetime | None]
 
 
+class Fleet(Base):
+    """Who starts workers where the queue needs them, and what it could obtain; `most` workers at once."""
+
+    __tablename__ = "fleets"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    most: Mapped[int]
+    supplies: Mapped[list[dict[str, Any]]]
+    seen_at: Mapped[datetime]
+
+
 class Run(Base):
     """One training of a trial with one seed; the table is the queue.
 
     A run is claimable when it is queued, or when it is running and its lease has expired. `fence` grows with every
-    claim; a write under another fence changes nothing. `trunk` is equal for runs of a sweep that share a beginning (see
+    claim; a write under another fence changes nothing. `requirement` is the key of what a worker must have to be given
+    it. `trunk` is equal for runs of a sweep that share a beginning (see
     `service.domain.siblings`). `to_track` says that it has ended and that it is not yet certain that MLflow shows so.
     `losses`, `furthest` and `stride` are for the quarantine: workers lost in a row, the furthest update that a lost
     attempt had reached, and the most updates between two reports.
@@ -300,6 +324,9 @@ class Run(Base):
             where=f"state = 'queued' AND losses >= {SUSPECT}",
         ),
         partial("ix_runs_queued_trunk", "trunk", "id", where="state = 'queued'"),
+        partial(
+            "ix_runs_queued_requirement", "requirement", "priority DESC", "sweep_id", "id", where="state = 'queued'"
+        ),
         partial("ix_runs_leased", "lease_expires_at", where="state = 'running'"),
         partial("ix_runs_held", "worker_id", where="state = 'running'"),
         partial("ix_runs_to_track", "ended_at", where="to_track"),
@@ -313,6 +340,7 @@ class Run(Base):
     replicate: Mapped[int]
     seed: Mapped[int]
     shape: Mapped[str] = mapped_column(String(200))
+    requirement: Mapped[str] = mapped_column(String(MOST_KEY), server_default="")
     priority: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
     step: Mapped[int] = mapped_column(server_default="0")

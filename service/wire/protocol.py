@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from service.wire.base import Wire
 from service.wire.description import RunDescription
+from service.wire.placement import Labels
 from service.wire.versions import NewWord, Since
 
 
@@ -21,6 +22,11 @@ class Hello(Wire):
     device_name: str = Field(max_length=200)
     lanes: int = Field(ge=1, le=4096, description="how many runs it trains at once")
     version: str = Field(max_length=40)
+    memory_gib: Annotated[float | None, Since(2)] = Field(default=None, ge=0, description="of the device")
+    labels: Annotated[Labels, Since(2)] = Field(default={}, description="what sweeps may require of a worker")
+    slot: Annotated[str | None, Since(2)] = Field(
+        default=None, min_length=1, max_length=200, description="a place that one worker has at a time, in a fleet"
+    )
 
 
 class Welcome(Wire):

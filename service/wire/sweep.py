@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from service.wire.base import Wire, refusal
+from service.wire.placement import Resources
 from service.wire.space import Betas, Space, check_distinct
 
 # Neither control characters, which a terminal obeys, nor those that turn the direction of what follows.
@@ -119,5 +120,6 @@ class SweepSpec(Wire):
     model: Model = Model()
     optimizer: Optimizer = Optimizer()
     data: Data = Data()
+    resources: Resources = Field(default=Resources(), description="what a worker must have to train it")
     seed: Seed = 0
     priority: int = Field(default=0, ge=-1000, le=1000)

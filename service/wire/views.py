@@ -45,7 +45,8 @@ class SweepView(Wire):
     """One sweep: its specification, state and progress, what it has cost so far, and where MLflow shows it.
 
     `device_seconds` are its runs' parts of the time in which devices trained, `joules` of the energy, where devices
-    tell it. `waits_for` says why no more of its runs may begin now, if its team may not.
+    tell it. `waits_for` says why its runs cannot begin now: no worker that is there or can be obtained will
+    train them, or its team has what it may have.
     """
 
     id: int

@@ -5,6 +5,7 @@ from sqlalchemy import select, text
 
 from service.domain import fairness, queue, shares
 from service.domain.fairness import USUAL
+from service.domain.placement import Fit
 from service.store import clock, migrate
 from service.store.engine import SCHEMA, Store
 from service.store.tables import Run, Team
@@ -38,9 +39,9 @@ def test_runs_of_before_are_queued_for_the_team_of_their_sweep(empty_database: s
     with store.read() as session:
         assert dict(session.execute(select(Run.id, Run.team_id)).all()) == {1: 2, 2: 1}
         assert {(team.weight, team.lane_quota) for team in session.scalars(select(Team))} == {(1.0, None)}
-        waiting = shares.standings(session, clock.now(session), USUAL, shape=None, most=5)
+        waiting = shares.standings(session, clock.now(session), USUAL, most=5)
         assert fairness.allot(waiting, 5) == {1: 1, 2: 1}
-        assert [run.id for run in session.scalars(queue.candidates("queued", 2, "x", 5, lock=False))] == [1]
+        assert [run.id for run in session.scalars(queue.candidates("queued", 2, Fit("x"), 5, lock=False))] == [1]
     store.close()
 
 

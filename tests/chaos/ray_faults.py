@@ -1,0 +1,231 @@
+"""What happens to a fleet while a sweep trains, and what has to hold after each of it."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import optuna
+from sqlalchemy import select
+
+from service.store.tables import ENDED_RUN_STATES, Attempt, Run, Sweep, Trial, Worker
+from service.wire.views import SweepView
+from tests.chaos.checks import every_trial_has_exactly_one_result, nothing_is_left_over
+from tests.chaos.evidence import Evidence
+from tests.chaos.ray_cluster import CORPUS, RayCluster
+
+Strike = Callable[[RayCluster], list[int]]
+ACTOR_SECONDS = 15.0
+NODE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done; it returns the runs that were displaced, when there is room for them again."""
+
+    name: str
+    strike: Strike
+    limit: float
+
+
+@dataclass
+class FleetRow:
+    """What became of a sweep."""
+
+    fault: str
+    trials: int = 0
+    displaced: int = 0
+    resumed_seconds: float = 0.0
+    limit: float = 0.0
+    from_states: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def spec(updates: int) -> dict[str, object]:
+    """A grid of twelve small runs."""
+    return {
+        "name": "grid",
+        "space": {"schedule": ["linear", "cosine", "wsd"], "warmup_steps": [10, 20], "peak_lr": [1e-3, 1e-2]},
+        "sampler": {"type": "grid"},
+        "total_steps": updates,
+        "eval_every": max(1, updates // 4),
+        "model": {"d_model": 16, "n_layers": 1, "n_heads": 2, "context": 16, "norm": "post"},
+        "data": {"corpus": CORPUS, "batch_size": 4, "val_windows": 8},
+    }
+
+
+def play(cluster: RayCluster, fault: Fault, updates: int) -> FleetRow:
+    """Submit a sweep, strike once it is trained, wait until what was displaced is trained again, then for the end."""
+    row = FleetRow(fault.name, limit=fault.limit)
+    sweep = cluster.client.submit(spec(updates)).id
+    cluster.wait_until(lambda: _training(cluster), "a worker trains")
+    before = _attempts(cluster)
+    displaced = fault.strike(cluster)
+    row.displaced = len(displaced)
+    row.resumed_seconds = cluster.wait_until(
+        lambda: all(_went_on(cluster, run, before[run]) for run in displaced), f"what was displaced by: {fault.name}"
+    )
+    cluster.wait_until(lambda: _view(cluster, sweep).finished_at is not None, f"sweep {sweep} has ended")
+    evidence = collect(cluster, sweep)
+    row.trials = len(evidence.trials)
+    later = [one for attempts in evidence.attempts.values() for one in attempts[1:]]
+    row.from_states = sum(attempt.resumed_from > 0 for attempt in later)
+    row.wrong = every_trial_has_exactly_one_result(evidence) + nothing_is_left_over(evidence)
+    if row.resumed_seconds > fault.limit:
+        row.wrong.append(f"displaced runs went on after {row.resumed_seconds:.0f} s, {fault.limit:.0f} s are allowed")
+    return row
+
+
+def collect(cluster: RayCluster, sweep_id: int) -> Evidence:
+    """What is known of a sweep, without MLflow."""
+    cluster.wait_until(lambda: not _untold(cluster, sweep_id), "Optuna knows every result")
+    with cluster.store.read() as session:
+        trials = list(session.scalars(select(Trial).where(Trial.sweep_id == sweep_id).order_by(Trial.number)))
+        runs = list(session.scalars(select(Run).where(Run.sweep_id == sweep_id).order_by(Run.id)))
+        attempts: dict[int, list[Attempt]] = {run.id: [] for run in runs}
+        for attempt in session.scalars(select(Attempt).where(Attempt.run_id.in_(attempts)).order_by(Attempt.number)):
+            attempts[attempt.run_id].append(attempt)
+        sweep = session.get_one(Sweep, sweep_id)
+    none: list[optuna.trial.FrozenTrial] = []
+    return Evidence(sweep, trials, runs, attempts, {}, none, {}, [], {})
+
+
+def held_by_slots(cluster: RayCluster) -> dict[str, list[int]]:
+    """The runs that each worker holds, by its slot."""
+    with cluster.store.read() as session:
+        rows = session.execute(
+            select(Worker.slot, Run.id).join(Run, Run.worker_id == Worker.id).where(Run.state == "running")
+        )
+        held: dict[str, list[int]] = {}
+        for slot, run in rows:
+            held.setdefault(str(slot), []).append(run)
+    return held
+
+
+def _actor_killed(cluster: RayCluster) -> list[int]:
+    victim = next(one for one in cluster.status()["workers"] if one["slot"] in held_by_slots(cluster))
+    held = held_by_slots(cluster)[victim["slot"]]
+    os.kill(victim["pid"], signal.SIGKILL)
+    return held
+
+
+def _machine_lost(cluster: RayCluster) -> list[int]:
+    """The machine of a worker loses its power; a new one is switched on, and is part of the cluster after a while."""
+    name, slot = _machine_of_a_worker(cluster)
+    held = held_by_slots(cluster)[slot]
+    cluster.machines.pop(name).kill()
+    cluster.add(f"{name}+")
+    _wait_for_nodes(cluster)
+    return held
+
+
+def _machine_drained(cluster: RayCluster) -> list[int]:
+    """A machine is added, and another one is told to drain: it ends by itself."""
+    name, slot = _machine_of_a_worker(cluster)
+    cluster.add(f"{name}+")
+    _wait_for_nodes(cluster)
+    held = held_by_slots(cluster).get(slot, [])
+    drained = cluster.machines[name]
+    drained.part.wanted = False
+    cluster.command("drain", name)
+    cluster.wait_until(lambda: not drained.part.alive, f"Ray ends {name}")
+    cluster.machines.pop(name)
+    return held
+
+
+def _fleet_killed(cluster: RayCluster) -> list[int]:
+    """The fleet's process dies, and with it an actor, which Ray starts again without it."""
+    cluster.fleet.kill()
+    return _actor_killed(cluster)
+
+
+def _head_killed(cluster: RayCluster) -> list[int]:
+    """The head loses its power, and with it all of Ray's memory; the machines join the new one once they notice."""
+    held = [run for runs in held_by_slots(cluster).values() for run in runs]
+    cluster.head.kill()
+    old = set(cluster.workers)
+    cluster.head.start()
+    cluster.wait_until(lambda: not old & set(cluster.workers), "the workers of the old cluster are gone")
+    _wait_for_nodes(cluster)
+    return held
+
+
+def faults() -> list[Fault]:
+    """All of them, in an order in which each leaves the cluster as the next one needs it."""
+    return [
+        Fault("a worker's process killed", _actor_killed, ACTOR_SECONDS),
+        Fault("the fleet's process and a worker's killed", _fleet_killed, ACTOR_SECONDS),
+        Fault("a machine lost, another added", _machine_lost, NODE_SECONDS),
+        Fault("a machine added, another drained", _machine_drained, NODE_SECONDS),
+        Fault("Ray's head lost with all of its memory", _head_killed, NODE_SECONDS),
+    ]
+
+
+def markdown(rows: list[FleetRow]) -> str:
+    """The table."""
+    heads = ["what was done", "trials", "one result each", "runs displaced", "of them from a state"]
+    heads += ["trained again after, s", "allowed, s"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    lines += [
+        f"| {row.fault} | {row.trials} | {'no' if row.wrong else 'yes'} | {row.displaced} | {row.from_states} |"
+        f" {row.resumed_seconds:.1f} | {row.limit:.0f} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _machine_of_a_worker(cluster: RayCluster) -> tuple[str, str]:
+    """The names of a machine and of the slot of a worker there that holds runs."""
+    shown = cluster.status()
+    names = {node["id"]: node["name"] for node in shown["nodes"]}
+    held = held_by_slots(cluster)
+    return next(
+        (names[one["node"]], one["slot"]) for one in shown["workers"] if one["slot"] in held and one["node"] in names
+    )
+
+
+def _wait_for_nodes(cluster: RayCluster) -> None:
+    """Wait until every machine that is switched on is a node of the cluster."""
+
+    def are_there() -> bool:
+        try:
+            names = {node["name"] for node in cluster.status()["nodes"] if node["state"] == "alive"}
+        except AssertionError:  # the head does not answer yet
+            return False
+        return set(cluster.machines) <= names
+
+    cluster.wait_until(are_there, "all machines are nodes")
+
+
+def _training(cluster: RayCluster) -> set[int]:
+    with cluster.store.read() as session:
+        return set(session.scalars(select(Run.worker_id).where(Run.state == "running", Run.step > 0)))
+
+
+def _attempts(cluster: RayCluster) -> dict[int, int]:
+    with cluster.store.read() as session:
+        return {run.id: run.attempt for run in session.scalars(select(Run))}
+
+
+def _went_on(cluster: RayCluster, run_id: int, attempt: int) -> bool:
+    with cluster.store.read() as session:
+        run = session.get_one(Run, run_id)
+        return run.attempt > attempt or run.state in ENDED_RUN_STATES
+
+
+def _untold(cluster: RayCluster, sweep_id: int) -> bool:
+    with cluster.store.read() as session:
+        return bool(session.scalars(select(Trial.id).where(Trial.sweep_id == sweep_id, Trial.to_tell).limit(1)).all())
+
+
+def _view(cluster: RayCluster, sweep_id: int) -> SweepView:
+    return cluster.client.sweep(sweep_id)
+
+
+def wait_until_all_is_given_back(cluster: RayCluster) -> float:
+    """Wait until no worker and no actor is left; returns the seconds."""
+    began = time.monotonic()
+    cluster.wait_until(lambda: not cluster.workers, "no worker is left")
+    cluster.wait_until(lambda: cluster.status()["workers"] == [], "no actor is left")
+    return time.monotonic() - began
