@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from service.domain import best, events, metrics, queue, sweeps, trials, workers
+from service.domain import best, events, fleets, metrics, queue, sweeps, trials, workers
 from service.store.engine import Store
+from service.wire.placement import FleetReport
 from service.wire.protocol import Held
 from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness
 
@@ -89,6 +90,9 @@ def _work(harness: Harness) -> None:
     harness.submit(space=poison)
     while harness.claim(harness.worker(), 1):
         harness.expire()
+    harness.submit(GRID | {"resources": {"gpu": "any"}})
+    with harness.store.write() as session:
+        fleets.take(session, FleetReport(name="fleet", most=1, supplies=[], lost=[worker]))
     with harness.store.read() as session:
         shown = sweeps.page(session, harness.principal, None, None, 50, "completed")
         sweeps.page(session, harness.principal, None, other, 50, None)
