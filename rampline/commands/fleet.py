@@ -1,7 +1,9 @@
 """`rampline fleet` and its `status`, `drain` and `down`: workers on a Ray cluster, as many as the queue needs."""
 
+import contextlib
 import json
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -112,9 +114,10 @@ def run(
 @app.command()
 def status(address: Address = "auto", name: Name = "fleet", as_json: AsJson = False) -> None:
     """Show the cluster's nodes, and which workers are where."""
-    cluster = _cluster(address, name)
-    places, members = cluster.places(), cluster.members()
-    cluster.close()
+    with contextlib.redirect_stdout(sys.stderr):  # Ray tells of dead processes whenever it likes
+        cluster = _cluster(address, name)
+        places, members = cluster.places(), cluster.members()
+        cluster.close()
     if as_json:
         typer.echo(json.dumps({"nodes": [_node(one) for one in places], "workers": [_worker(one) for one in members]}))
         return

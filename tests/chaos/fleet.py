@@ -46,6 +46,7 @@ def main() -> int:
     finally:
         left = cluster.stop()
     wrong += [line for row in rows for line in row.wrong]
+    wrong += [f"{row.fault}: too late" for row in rows if row.resumed_seconds > row.limit]
     wrong += [f"processes are left: {left}"] if left else []
     print(f"\n{markdown(rows)}\n")
     print("\n".join(wrong) or "nothing wrong")

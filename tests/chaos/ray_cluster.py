@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from service.client import Client
 from service.domain import access
 from service.settings import Settings
 from service.store.engine import Store
 from tests.acceptance.running import RAMPLINE, environment, free_port, wait_until_gone
 from tests.chaos.part import Part, answers_at
-from tests.chaos.ray_machines import Machine, answer
+from tests.chaos.ray_machines import Machine, answer, autoscaling
 
 CORPUS = "file:words.txt"
 NAME = "gym"
@@ -26,10 +28,12 @@ LANES = 4
 class RayCluster:
     """A service on SQLite, a Ray cluster whose head has no GPU, and a fleet of at most two workers.
 
+    With `autoscaled`, Ray adds and removes machines as it is asked to.
+
     What ends although it ought to run is started again, as a supervisor does.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, autoscaled: bool = False) -> None:
         self.directory = directory
         data = directory / "data"
         for made in (directory / "logs", data / "corpora"):
@@ -65,10 +69,14 @@ class RayCluster:
             "service", [*RAMPLINE, "serve"], environment=self.environment, log=logs / "service.log", answers=ready
         )
         fleet = [*RAMPLINE, "fleet", *self._where, "--max-workers", "2", "--runs-per-worker", "6"]
+        configuration = directory / "autoscaling.yaml" if autoscaled else None
+        if configuration is not None:
+            configuration.write_text(yaml.safe_dump(autoscaling(self._ray)))
+            fleet += ["--node-types", str(configuration)]
         fleet += ["--idle-seconds", str(IDLE_SECONDS), "--look-seconds", "1", "--device", "cpu", "--lanes", str(LANES)]
         self.fleet = Part("fleet", fleet, environment=self.environment, log=logs / "fleet.log")
         self.machines: dict[str, Machine] = {}
-        self.head = self._machine("head", gpus=0, head=True)
+        self.head = self._machine("head", gpus=0, configuration=configuration)
         self.store = Store(Settings(data_dir=data).database)
         self.client = Client(url, (directory / "admin").read_text())
         self._data = data
@@ -87,9 +95,9 @@ class RayCluster:
             self.add(name)
         self.fleet.start()
 
-    def add(self, name: str, *, labels: str = "") -> Machine:
+    def add(self, name: str) -> Machine:
         """Switch on a machine with one GPU."""
-        machine = self._machine(name, gpus=1, head=False, labels=labels)
+        machine = self._machine(name, gpus=1)
         machine.start()
         return machine
 
@@ -135,15 +143,15 @@ class RayCluster:
         """The processes of all workers on all machines."""
         return [pid for machine in self.machines.values() for pid in machine.workers]
 
-    def _machine(self, name: str, *, gpus: int, head: bool, labels: str = "") -> Machine:
+    def _machine(self, name: str, *, gpus: int, configuration: Path | None = None) -> Machine:
         machine = Machine(
             name,
             self.directory,
             port=self._ray,
             gpus=gpus,
-            head=head,
+            head=name == "head",
             environment=self._on_nodes,
-            labels=labels,
+            autoscaling=configuration,
         )
         self.machines[name] = machine
         return machine

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.part import Part
 
@@ -22,6 +23,34 @@ _SPARING = {
     "RAY_DISABLE_MEMORY_MONITOR": "1",
     "RAY_memory_monitor_refresh_ms": "0",
 }
+# Ray's own provider of nodes that are processes of one machine.
+_HEAD_ID = "f" * 51 + "00000"
+_AUTOSCALING = {
+    "RAY_FAKE_CLUSTER": "1",
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+}
+
+
+def autoscaling(port: int) -> dict[str, Any]:
+    """An autoscaler's configuration that adds up to two machines with a GPU and the label pool=a."""
+    head = {"resources": {"CPU": 4}, "node_config": {}, "max_workers": 0}
+    resources = {"CPU": 4, "GPU": 1, "object_store_memory": 80 * 2**20}
+    added = {"resources": resources, "labels": {"pool": "a"}, "node_config": {}, "min_workers": 0, "max_workers": 2}
+    commands = ["initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands"]
+    commands += ["head_start_ray_commands", "worker_start_ray_commands"]
+    return {
+        "cluster_name": "gym",
+        "max_workers": 2,
+        "idle_timeout_minutes": 0.1,
+        "provider": {"type": "fake_multinode", "gcs_address": f"127.0.0.1:{port}", "head_node_id": _HEAD_ID},
+        "available_node_types": {"ray.head.default": head, "pooled": added},
+        "head_node_type": "ray.head.default",
+        "auth": {},
+        "file_mounts": {},
+        "cluster_synced_files": [],
+        **{name: [] for name in commands},
+    }
 
 
 class Machine:
@@ -36,7 +65,7 @@ class Machine:
         gpus: int,
         head: bool,
         environment: Mapping[str, str],
-        labels: str = "",
+        autoscaling: Path | None = None,
     ) -> None:
         self.name = name
         self.gpus = gpus
@@ -44,14 +73,15 @@ class Machine:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
         command = [*ray, "--node-name", name, "--num-cpus", "4", "--num-gpus", str(gpus)]
         command += ["--object-store-memory", str(80 * 2**20)]
-        if labels:
-            command += ["--labels", labels]
         if head:
             command += ["--head", "--port", str(port), "--include-dashboard", "false"]
             command += ["--temp-dir", str(directory / "ray")]
         else:
             command += ["--address", f"127.0.0.1:{port}"]
         variables = {**environment, **_SPARING, MARKER: f"{directory.name}-{name}"}
+        if autoscaling is not None:
+            command += ["--autoscaling-config", str(autoscaling)]
+            variables |= _AUTOSCALING
         self.part = Part(f"machine-{name}", command, environment=variables, log=directory / "logs" / f"{name}.log")
 
     def start(self) -> None:

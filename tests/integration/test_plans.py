@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection, event
 
-from service.domain import best, events, metrics, preemption, queue, shares, spending, sweeps, trials, workers
+from service.domain import best, events, fleets, metrics, preemption, queue, shares, spending, sweeps, trials, workers
 from service.domain.fairness import USUAL, Policy
 from service.store.engine import Store
+from service.wire.placement import FleetReport
 from service.wire.protocol import Held
 from service.wire.shares import ShareSpec, UsageKey
 from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness, news
@@ -99,6 +100,9 @@ def _work(harness: Harness) -> None:
     harness.submit(space=poison)
     while harness.claim(harness.worker(), 1):
         harness.expire()
+    harness.submit(GRID | {"resources": {"gpu": "any"}})
+    with harness.store.write() as session:
+        fleets.take(session, FleetReport(name="fleet", most=1, supplies=[], lost=[worker]))
     with harness.store.read() as session:
         shown = sweeps.page(session, harness.principal, None, None, 50, "completed")
         sweeps.page(session, harness.principal, None, other, 50, None)
