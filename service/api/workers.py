@@ -6,6 +6,7 @@ from service.api.dependencies import Service, Viewer, WorkerCaller
 from service.api.errors import responses
 from service.domain import queue, workers
 from service.errors import ConflictError
+from service.settings import MLFLOW_DOOR
 from service.wire.protocol import PROTOCOL_VERSION, Hello, Welcome
 from service.wire.views import QueueView, WorkerView
 
@@ -23,7 +24,7 @@ def register(hello: Hello, service: Service, _worker: WorkerCaller) -> Welcome:
         worker_id=worker_id,
         lease_seconds=service.settings.lease_seconds,
         report_seconds=service.settings.report_seconds,
-        tracking_url=service.settings.mlflow_url,
+        tracking_url=MLFLOW_DOOR if service.settings.mlflow_door else service.settings.mlflow_url,
         states_url=service.settings.states,
         states_bytes=service.settings.states_gib * 2**30,
     )
