@@ -44,7 +44,7 @@ def replayed(
     if run.mlflow_run_id is None:
         raise ReplayError(f"run {run_id} has no record in MLflow: it was {run.state} before it began")
     try:
-        history = recorded_history(mlflow_url, run.mlflow_run_id)
+        history = recorded_history(mlflow_url, run.mlflow_run_id, client.token_for(mlflow_url))
         corpora = Corpora(WorkerSettings().scratch_dir, client)
         found = replay_run(
             detail.description, corpora, history, updates=updates, on_progress=_progress(progress, updates, run.step)

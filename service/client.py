@@ -83,6 +83,10 @@ class Client:
         """Close the connections."""
         self._calls.close()
 
+    def token_for(self, url: str) -> str | None:
+        """The token for an address of this same service; no other is to see it."""
+        return self._calls.token_for(url)
+
     def submit(self, spec: Spec, *, idempotency_key: str | None = None) -> SweepView:
         """Queue a sweep; repeated with the same key, the same sweep is returned."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key is not None else {}

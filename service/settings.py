@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from service.domain.fairness import Policy
 from service.logs import LogFormat
 
+MLFLOW_DOOR = "/mlflow"
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -29,7 +30,16 @@ class Settings(BaseSettings):
     mlflow_url: str | None = Field(
         default=None, description="MLflow's tracking server, as service and workers reach it"
     )
-    mlflow_public_url: str | None = Field(default=None, description="MLflow's address for people; mlflow_url if unset")
+    mlflow_public_url: str | None = Field(
+        default=None, description="MLflow's address for people; the door's, or mlflow_url, if unset"
+    )
+    mlflow_door: bool = Field(
+        default=False, description="show MLflow at /mlflow to whoever has a token, and let workers log through there"
+    )
+    mlflow_file_bytes: int = Field(default=2**30, gt=0, description="the largest file that a worker logs there")
+    dashboard_url: str | None = Field(
+        default=None, description="Optuna's dashboard, as the service reaches it; shown to admins at /dashboard"
+    )
     artifact_dir: Path | None = Field(default=None, description="data_dir/artifacts if unset")
     corpora_dir: Path | None = Field(default=None, description="where file:NAME corpora lie; data_dir/corpora if unset")
     states: str | None = Field(
@@ -93,4 +103,7 @@ class Settings(BaseSettings):
     @property
     def mlflow_public(self) -> str | None:
         """MLflow's address for people."""
+        if self.mlflow_public_url is None and self.mlflow_door:
+            scheme = "http" if self.tls_cert is None else "https"
+            return f"{scheme}://{self.host}:{self.port}{MLFLOW_DOOR}"
         return self.mlflow_public_url or self.mlflow_url

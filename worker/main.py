@@ -138,7 +138,7 @@ def _run(settings: WorkerSettings, bell: Bell) -> None:
             capacity = Capacity(device, hello.device_name, settings.scratch_dir, given=settings.lanes)
             first_claim = settings.lanes or FIRST_CLAIM
             states = _states(welcome, settings, token, device, hello.device_name, bell)
-            _work(link, welcome, hello, device, capacity, first_claim, settings, bell, states)
+            _work(link, welcome, hello, device, capacity, first_claim, settings, token, bell, states)
 
 
 def find_device(wanted: str) -> torch.device:
@@ -227,12 +227,13 @@ def _work(
     capacity: Capacity,
     first_claim: int,
     settings: WorkerSettings,
+    token: str,
     bell: Bell,
     states: States | None,
 ) -> None:
     _name_in_log(welcome.worker_id)
     log.info("registered as worker %d: %s", welcome.worker_id, hello.device_name, extra={"action": "worker.registered"})
-    tracker = _tracker(welcome, hello, settings, bell)
+    tracker = _tracker(welcome, hello, settings, token, bell)
     reporter = Reporter(
         link,
         welcome.worker_id,
@@ -278,15 +279,17 @@ def _work(
         bell.leave(ThreadDiedError("main", error))
 
 
-def _tracker(welcome: Welcome, hello: Hello, settings: WorkerSettings, bell: Bell) -> Tracker | None:
+def _tracker(welcome: Welcome, hello: Hello, settings: WorkerSettings, token: str, bell: Bell) -> Tracker | None:
     if welcome.tracking_url is None:
         return None
+    ours = welcome.tracking_url.startswith("/")  # nobody but the service is shown our token
     try:
-        url = checked(welcome.tracking_url)
+        url = checked(f"{settings.url.rstrip('/')}{welcome.tracking_url}" if ours else welcome.tracking_url)
     except AddressError as error:
         raise WorkerError(f"MLflow's address (RAMPLINE_MLFLOW_URL of the service): {error}") from error
     return Tracker(
         url,
+        token=token if ours else None,
         worker=hello.name,
         device=hello.device_name,
         bell=bell,

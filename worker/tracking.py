@@ -80,7 +80,7 @@ class Tracker:
     While MLflow is away, or slower than the training, they wait in files below `directory`, and the history of runs
     that have ended with them. From `limit` bytes on it is `full`: its worker then takes no new runs, while those that
     it has go on to their end. Where the files cannot be written (a full disk), everything waits in memory, and it is
-    full at once. `away` says whether MLflow did not answer the last time.
+    full at once. `away` says whether MLflow did not answer the last time. MLflow is shown the `token`, if any.
     """
 
     away = False
@@ -89,6 +89,7 @@ class Tracker:
         self,
         url: str,
         *,
+        token: str | None = None,
         worker: str,
         device: str,
         bell: Bell,
@@ -96,7 +97,7 @@ class Tracker:
         limit: int = 2**30,
         flush_seconds: float = 2.0,
     ) -> None:
-        self._client = MlflowClient(tracking_uri=url)
+        self._client = _client(url, token)
         self._tags = {"rampline.worker": worker, "rampline.gpu": device, "rampline.code_version": version("rampline")}
         self._flush_seconds = flush_seconds
         self._spool = Spool(directory)
@@ -364,13 +365,13 @@ class Tracker:
             ending.on_closed()
 
 
-def recorded_history(url: str, mlflow_run_id: str) -> bytes:
-    """The artifact `history.json.gz` of an ended run.
+def recorded_history(url: str, mlflow_run_id: str, token: str | None = None) -> bytes:
+    """The artifact `history.json.gz` of an ended run; `token` is shown to MLflow, if it asks for one.
 
     Raises:
         RecordError: MLflow does not answer, or it has no such record; the message says which.
     """
-    client = MlflowClient(tracking_uri=url)
+    client = _client(url, token)
     try:
         if HISTORY not in {artifact.path for artifact in client.list_artifacts(mlflow_run_id)}:
             raise RecordError(f"its record at {url} has no {HISTORY}: it was removed, or is being written just now")
@@ -380,6 +381,15 @@ def recorded_history(url: str, mlflow_run_id: str) -> bytes:
         if isinstance(error, MlflowException) and error.error_code == "RESOURCE_DOES_NOT_EXIST":
             raise RecordError(f"MLflow at {url} has no record {mlflow_run_id} of it") from error
         raise RecordError(f"MLflow does not answer at {url}: {_first_line(error)[:100]}") from error
+
+
+def _client(url: str, token: str | None) -> MlflowClient:
+    """A client of MLflow. Its library takes a token, and the certificates to trust, from this process's environment."""
+    if token is not None:
+        os.environ["MLFLOW_TRACKING_TOKEN"] = token
+        if certificates := os.environ.get("SSL_CERT_FILE"):  # as the line to the service trusts them
+            os.environ.setdefault("REQUESTS_CA_BUNDLE", certificates)
+    return MlflowClient(tracking_uri=url)
 
 
 def _is_waiting(record: Record) -> bool:

@@ -32,6 +32,9 @@ from service.api.requests import RequestLog
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
+from service.door.opening import Doors
+from service.door.rules import FILES
+from service.door.visitors import Visitors
 from service.errors import (
     BadRequestError,
     ForbiddenError,
@@ -46,7 +49,7 @@ from service.mirror import Mirror
 from service.preemption import Preemption
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
-from service.settings import Settings
+from service.settings import MLFLOW_DOOR, Settings
 from service.store.engine import Store
 from service.streams import Streams
 from service.studies import Studies
@@ -62,12 +65,14 @@ THREADS = 256
 def create_app(settings: Settings) -> FastAPI:
     """The application on a database that has the newest schema."""
     parts = _parts(settings)
+    doors = Doors(settings, parts.store, parts.visitors)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         parts.reconciler.start()
         yield
+        await doors.close()
         parts.close()
 
     app = FastAPIOffline(  # its page loads nothing from other hosts
@@ -95,7 +100,10 @@ def create_app(settings: Settings) -> FastAPI:
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
-    app.add_middleware(BodyLimit, larger={"/api/v1/corpora": settings.upload_bytes, "/api/v1/states/": MAX_STATE_BYTES})
+    doors.install(app)
+    larger = {"/api/v1/corpora": settings.upload_bytes, "/api/v1/states/": MAX_STATE_BYTES}
+    larger[MLFLOW_DOOR + FILES] = settings.mlflow_file_bytes
+    app.add_middleware(BodyLimit, larger=larger)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, meters=parts.meters)
     errors.install(app)
@@ -129,6 +137,7 @@ def _parts(settings: Settings) -> Parts:
         dispatcher=dispatcher,
         reconciler=Reconciler(steps),
         token_use=token_use,
+        visitors=Visitors(store, token_use),
         meters=meters,
         streams=Streams(store, meters),
     )

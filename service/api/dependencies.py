@@ -14,6 +14,7 @@ from service.domain import access
 from service.domain.access import Principal, Role
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
+from service.door.visitors import Visitors
 from service.errors import InvalidError, UnauthorizedError
 from service.meters import Meters
 from service.reconcile import Reconciler, TokenUse
@@ -40,6 +41,7 @@ class Parts:
     dispatcher: Dispatcher
     reconciler: Reconciler
     token_use: TokenUse
+    visitors: Visitors
     meters: Meters
     streams: Streams
 

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 # Asked for every few seconds by machines; worth a line only when it fails.
-_ROUTINE = ("/health", "/leases", "/metrics")
+_ROUTINE = ("/health", "/leases", "/metrics", "/mlflow")
 _UNKNOWN = "unknown"
 
 

@@ -7,6 +7,7 @@ from service.api.errors import responses
 from service.api.versions import Version, demand, said
 from service.domain import queue, workers
 from service.errors import ProtocolError
+from service.settings import MLFLOW_DOOR
 from service.wire.protocol import Hello, Welcome
 from service.wire.views import QueueView, WorkerView
 
@@ -31,7 +32,7 @@ def register(hello: Hello, service: Service, _worker: WorkerCaller, version: Ver
         worker_id=worker_id,
         lease_seconds=service.settings.lease_seconds,
         report_seconds=service.settings.report_seconds,
-        tracking_url=service.settings.mlflow_url,
+        tracking_url=MLFLOW_DOOR if service.settings.mlflow_door else service.settings.mlflow_url,
         states_url=service.settings.states,
         states_bytes=service.settings.states_gib * 2**30,
     )

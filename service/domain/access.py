@@ -73,12 +73,20 @@ def authenticate(session: Session, token: str) -> Principal:
     ).one_or_none()
     if row is None or not hmac.compare_digest(row.Token.digest, digest):
         raise UnauthorizedError("the token is not known; ask an admin of this service for one")
-    found: Token = row.Token
+    return principal_of(session, row.Token, row.team_id)
+
+
+def principal_of(session: Session, found: Token, team_id: int | None) -> Principal:
+    """The caller that a stored token stands for, whose user is of a team.
+
+    Raises:
+        UnauthorizedError: the token is expired or revoked.
+    """
     if found.revoked_at is not None:
         raise UnauthorizedError("the token was revoked; ask an admin of this service for another")
     if found.expires_at is not None and found.expires_at <= clock.now(session):
         raise UnauthorizedError("the token has expired; ask an admin of this service for another")
-    return Principal(found.id, found.role, found.name, found.user_id, row.team_id)
+    return Principal(found.id, found.role, found.name, found.user_id, team_id)
 
 
 def mark_used(session: Session, token_id: int) -> None:

@@ -144,6 +144,18 @@ class Token(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class BrowserSession(Base):
+    """A person who logged in to the pages with a token: the hash of what the browser keeps; it dies with the token."""
+
+    __tablename__ = "browser_sessions"
+    __table_args__ = (Index(None, "token_id"), Index(None, "expires_at"))
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class Corpus(Base):
     """A text that was written to the artifact directory, named by the sha256 of its bytes."""
 
@@ -187,6 +199,7 @@ class Sweep(Base):
         Index(None, "team_id", "id"),
         Index(None, "user_id"),
         Index(None, "state", "id"),
+        Index(None, "mlflow_experiment_id"),
         partial("ix_sweeps_asking", "priority DESC", "id", where="asking"),
         partial("ix_sweeps_to_track", "id", where="to_track"),
         partial("ix_sweeps_requirement", "requirement", "state", where="requirement <> ''"),

@@ -29,6 +29,7 @@ class Calls:
 
     def __init__(self, url: str, token: str | None, *, seconds: float = CALL_SECONDS) -> None:
         self.url = checked(url)
+        self._token = token
         self._seconds = seconds
         self._end: Deadline | None = None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -45,6 +46,12 @@ class Calls:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def token_for(self, url: str) -> str | None:
+        """The token for an address of this same service; no other is to see it."""
+        ours, theirs = httpx.URL(self.url), httpx.URL(checked(url))
+        same = (ours.scheme, ours.host, ours.port) == (theirs.scheme, theirs.host, theirs.port)
+        return self._token if same else None
 
     def end_by(self, deadline: Deadline) -> None:
         """Let no call that begins from now on last beyond this moment."""

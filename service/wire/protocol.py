@@ -32,6 +32,7 @@ class Hello(Wire):
 class Welcome(Wire):
     """What a worker needs to know: its id, how long a lease lasts, how often to report, where MLflow is.
 
+    `tracking_url` that begins with a slash is a path of the service itself, where the worker's own token is asked for.
     `states_url` is the directory or the fsspec URL where workers keep states, None for the service itself;
     `states_bytes` is how much they may keep there.
     """

@@ -69,6 +69,9 @@ class Told(Client):
     def __init__(self, known: RunDetail) -> None:
         self.known = known
 
+    def token_for(self, url: str) -> None:
+        return None
+
     def run(self, run_id: int) -> RunDetail:
         return self.known
 

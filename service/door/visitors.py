@@ -1,0 +1,82 @@
+"""Who is at the door: the owner of a token, or the browser of one who has logged in."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection, Request
+
+from service.domain import access, sessions
+from service.domain.access import Principal
+from service.errors import ForbiddenError, UnauthorizedError
+from service.reconcile import TokenUse
+from service.store.engine import Store
+
+_LOOKING = frozenset({"GET", "HEAD"})
+# Of their own, since claims may wait in all others.
+_THREADS = 8
+
+
+class Visitors:
+    """Finds out who is at the door, anew at each request, so that a revoked token ends its sessions at once."""
+
+    def __init__(self, store: Store, token_use: TokenUse) -> None:
+        self._store = store
+        self._token_use = token_use
+        self.threads = anyio.CapacityLimiter(_THREADS)
+
+    async def who(self, request: Request) -> Principal:
+        """The visitor.
+
+        Raises:
+            UnauthorizedError: there is no valid token and no session.
+            ForbiddenError: the request comes from another site.
+        """
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind:
+            if kind.lower() != "bearer":
+                raise UnauthorizedError("send a token: Authorization: Bearer ..., or set MLFLOW_TRACKING_TOKEN")
+            principal = await self._look_up(access.authenticate, token.strip())
+        else:
+            secret = request.cookies.get(cookie_name(request))
+            if secret is None:
+                raise UnauthorizedError("log in at /login, or send a token: Authorization: Bearer ...")
+            demand_same_site(request)
+            principal = await self._look_up(sessions.principal_of, secret)
+        self._token_use.note(principal.token_id)
+        return principal
+
+    async def _look_up(self, how: Callable[[Session, str], Principal], secret: str) -> Principal:
+        def look_up() -> Principal:
+            with self._store.read() as session:
+                return how(session, secret)
+
+        return await anyio.to_thread.run_sync(look_up, limiter=self.threads)
+
+
+def cookie_name(connection: HTTPConnection) -> str:
+    """What the cookie of a session is called: under HTTPS in a way that no other host can set it."""
+    return "__Host-rampline" if connection.url.scheme == "https" else "rampline"
+
+
+def demand_same_site(request: Request, *, strict: bool = True) -> None:
+    """Refuse what a page of another site lets a browser do: anything but following a link to a page.
+
+    Browsers send `Sec-Fetch-Site` over HTTPS and to this machine, and `Origin` with every change. A change with neither
+    is refused if `strict`.
+
+    Raises ForbiddenError.
+    """
+    looking = request.method in _LOOKING
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        link = looking and request.headers.get("sec-fetch-mode") == "navigate"
+        allowed = site in ("same-origin", "none") or link
+    elif origin is not None:
+        allowed = urlsplit(origin).netloc == request.headers.get("host")
+    else:
+        allowed = looking or not strict
+    if not allowed:
+        raise ForbiddenError("the request comes from a page of another site; open this service's own pages")
