@@ -96,7 +96,9 @@ class Loop:
 
     def _obey(self) -> None:
         for training in list(self._active.values()):
-            if training.order != "continue":
+            if training.order == "park":
+                self._park(training)
+            elif training.order != "continue":
                 self._free(training)
                 if training.order == "stop":
                     self._close(training, "KILLED", "cancelled")
@@ -105,6 +107,21 @@ class Loop:
                     self._let_go_of_states(training)
                     if self._tracker is not None:
                         self._tracker.forget(training.run_id)
+
+    def _park(self, training: Training) -> None:
+        """Give a run back with its state: whoever takes it goes on from there."""
+        self._keep("drain", training.run_id)
+        self._free(training)
+        self._close(training, "SCHEDULED", "paused")
+
+        def written() -> None:
+            self._let_go_of_states(training)
+            self._reporter.give_back(training)
+
+        if self._states is None:
+            written()
+        else:
+            self._states.then(written)
 
     def _admit(self, training: Training) -> None:
         if not self._active and self._shape_key != training.lease.shape:
@@ -322,7 +339,7 @@ class Loop:
         for training in self._ending[:]:
             if id(training) not in held:
                 self._ending.remove(training)
-                if training.order == "continue":
+                if training.order in {"continue", "park"}:
                     self._forget_states(training)
                 else:
                     self._let_go_of_states(training)

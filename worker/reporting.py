@@ -32,6 +32,7 @@ class Reporter:
         self._bell = bell
         self._backlog = backlog
         self._held: dict[int, Training] = {}
+        self._parked: list[Training] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = threading.Event()
@@ -50,6 +51,12 @@ class Reporter:
         with self._lock:
             if self._held.get(training.run_id) is training:
                 del self._held[training.run_id]
+
+    def give_back(self, training: Training) -> None:
+        """Release this run, which was parked, with the next report."""
+        with self._lock:
+            self._parked.append(training)
+        self.hurry()
 
     def held(self) -> list[Training]:
         """The runs that are reported on."""
@@ -109,6 +116,10 @@ class Reporter:
                     runs=reports,
                 )
             )
+            self._away = False
+            for training, report, answer in zip(trainings, reports, orders.runs, strict=True):
+                self._obey(training, report, answer.command)
+            self._release_parked()
         except UnreachableError as error:
             if not self._away:
                 log.warning(
@@ -119,12 +130,21 @@ class Reporter:
         except RefusedError as error:
             self._bell.leave(error)
             return False
-        self._away = False
-        for training, report, answer in zip(trainings, reports, orders.runs, strict=True):
-            self._obey(training, report, answer.command)
         if orders.drain:
             self._bell.leave()
         return True
+
+    def _release_parked(self) -> None:
+        with self._lock:
+            parked = self._parked[:]
+            held = [training for training in parked if self._held.get(training.run_id) is training]
+        if held:
+            runs = [Held(run_id=training.run_id, fence=training.lease.fence) for training in held]
+            self._link.release(Release(worker_id=self._worker_id, runs=runs))
+        with self._lock:
+            del self._parked[: len(parked)]
+        for training in held:
+            self.drop(training)
 
     def _obey(self, training: Training, report: RunReport, command: str) -> None:
         if command == "continue":
@@ -132,12 +152,17 @@ class Reporter:
             if report.outcome is not None:
                 self.drop(training)
             return
+        if command == "park":
+            training.confirmed(report)
+            if training.order == "park":
+                return
+        else:
+            self.drop(training)
         training.order = command
-        self.drop(training)
         log.info(
             "run %d: %s",
             training.run_id,
-            "cancelled" if command == "stop" else "taken by another worker",
+            {"stop": "cancelled", "park": "paused"}.get(command, "taken by another worker"),
             extra={"action": f"run.{command}", "run_id": training.run_id, "sweep_id": training.lease.sweep_id},
         )
         self._bell.ring()

@@ -156,6 +156,10 @@ class States:
         with self._lock:
             self._of_run.pop(run_id, None)
 
+    def then(self, act: Callable[[], None]) -> None:
+        """Call `act` when all that was to be kept by now is written, or could not be."""
+        self._orders.put(act)
+
     def close(self, seconds: float) -> bool:
         """Write what is left, for at most this long; returns whether all was written."""
         self._orders.put(None)
@@ -268,6 +272,10 @@ class States:
     def _delete(self, places: Sequence[tuple[str, str]]) -> None:
         for base, name in places:
             self._store.delete(base, name)
+            kept = StateName.read(name)
+            if kept is not None:
+                with self._lock:
+                    self._ordered.discard(_Place(base, kept.update, kept.prefix))
 
 
 def _note(training: Training, problems: Sequence[str]) -> str | None:

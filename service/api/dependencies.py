@@ -17,6 +17,7 @@ from service.domain.states import StateLibrary
 from service.errors import InvalidError, UnauthorizedError
 from service.meters import Meters
 from service.reconcile import Reconciler, TokenUse
+from service.sampling import Sampling
 from service.settings import Settings
 from service.store.engine import Store
 from service.streams import Streams
@@ -37,6 +38,7 @@ class Parts:
     studies: Studies
     library: CorpusLibrary
     states: StateLibrary
+    sampling: Sampling
     dispatcher: Dispatcher
     reconciler: Reconciler
     token_use: TokenUse

@@ -128,10 +128,13 @@ class Report(Wire):
 
 
 class Command(Wire):
-    """What to do with a run: `continue`; `stop` it (cancelled); or `lost`, it belongs to somebody else now."""
+    """What to do with a run: `continue`; `stop` it (cancelled); `park` it; or `lost`, it belongs to somebody else now.
+
+    To park a run (its sweep is paused) is to take it out of its lane, keep its state, and release it.
+    """
 
     run_id: int
-    command: Literal["continue", "stop", "lost"]
+    command: Literal["continue", "stop", "park", "lost"]
 
 
 class Orders(Wire):
