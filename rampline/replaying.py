@@ -33,7 +33,7 @@ def replayed(
     """
     detail = client.run(run_id)
     run = detail.run
-    if run.state in ("queued", "running"):
+    if run.state in ("queued", "running", "paused"):
         raise ReplayError(
             f"run {run_id} has not ended: it is {run.state}, with {run.step} of {run.total_steps} updates done; "
             "replay it when it has"

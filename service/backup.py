@@ -18,14 +18,12 @@ from typing import Any
 from sqlalchemy import make_url, select, update
 
 from service.copying import CopyError, copy_sqlite, copy_tree, digest, dump_postgres, load_postgres, settle
-from service.domain.descriptions import experiment_name
-from service.domain.space import SearchSpace
+from service.sampling import Sampling
 from service.settings import Settings
 from service.store import clock, migrate
 from service.store.engine import Store
-from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Team, Trial
+from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial
 from service.studies import Studies
-from service.wire.sweep import SweepSpec
 
 MANIFEST = "manifest.json"
 # More leases than a run gets between a copy and its restoration: no worker of before holds one that is valid again.
@@ -143,21 +141,15 @@ def _begin_anew(settings: Settings) -> int:
     studies = Studies(settings.optuna)
     try:
         with store.write() as session:
-            unended = update(Run).where(Run.state.in_(["queued", "running"]))
+            unended = update(Run).where(Run.state.in_(["queued", "running", "paused"]))
             now = clock.now(session)
             session.execute(unended.values(fence=Run.fence + _FENCES, lease_expires_at=now, lane_share=0))
             asked = (Trial.optuna_number.is_not(None), Trial.state.in_(ENDED_RUN_STATES))
             session.execute(update(Trial).where(*asked).values(to_tell=True))
-            sweeps = session.execute(select(Sweep, Team.name).join(Team, Sweep.team_id == Team.id)).all()
-            for sweep, team in sweeps:
-                space = SearchSpace(SweepSpec.model_validate(sweep.spec))
-                if space.spec.sampler.type == "grid":
-                    continue  # its trials enter the study with their results
-                query = select(Trial.optuna_number, Trial.params).where(
-                    Trial.sweep_id == sweep.id, Trial.optuna_number.is_not(None)
-                )
-                points = {int(number or 0): point for number, point in session.execute(query)}
-                studies.recall(experiment_name(team, sweep.name, sweep.id), space, points)
+            sweeps = session.scalars(select(Sweep.id).order_by(Sweep.id)).all()
+        sampling = Sampling(store, studies)
+        for sweep_id in sweeps:
+            sampling.begin(sweep_id)
     finally:
         studies.close()
         store.close()

@@ -12,8 +12,10 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from service.following import SILENCE_SECONDS, BrokenError, follow
+from service.wire.base import Wire
 from service.wire.calls import Calls, NoAnswerError
 from service.wire.events import Event
+from service.wire.lifecycle import Change, Extension
 from service.wire.placement import FleetOrders, FleetReport
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
@@ -132,6 +134,35 @@ class Client:
     def cancel(self, sweep_id: int) -> SweepView:
         """End a sweep now."""
         return self._post(f"/sweeps/{sweep_id}/cancel", None, SweepView)
+
+    def pause(self, sweep_id: int) -> SweepView:
+        """Let nothing of a sweep be trained until it is resumed."""
+        return self._post(f"/sweeps/{sweep_id}/pause", None, SweepView)
+
+    def resume(self, sweep_id: int) -> SweepView:
+        """Let a paused sweep go on where it was."""
+        return self._post(f"/sweeps/{sweep_id}/resume", None, SweepView)
+
+    def retry(self, sweep_id: int) -> SweepView:
+        """Try a sweep's failed runs again."""
+        return self._post(f"/sweeps/{sweep_id}/retry", None, SweepView)
+
+    def extend(self, sweep_id: int, extension: Extension | Mapping[str, Any]) -> SweepView:
+        """Have more of a sweep: `{"trials": 48}`, `{"total_steps": 600}`, `{"space": {"peak_lr": [0.1]}}`."""
+        return self._post(f"/sweeps/{sweep_id}/extend", _body(extension), SweepView)
+
+    def prioritise(self, sweep_id: int, priority: int) -> SweepView:
+        """Give a sweep another priority."""
+        body = Change(priority=priority).model_dump_json()
+        return self._understood(SweepView, self._send("PATCH", f"/sweeps/{sweep_id}", content=body).content)
+
+    def clone(
+        self, sweep_id: int, changes: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
+    ) -> SweepView:
+        """Queue a copy of a sweep with some fields changed: `{"trials": 48, "space.peak_lr": [0.001, 0.01]}`."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key is not None else {}
+        body = TypeAdapter(dict[str, Any]).dump_json({"set": dict(changes or {})}).decode()
+        return self._post(f"/sweeps/{sweep_id}/clone", body, SweepView, headers=headers)
 
     def events(self, sweep_id: int, *, last_event_id: str | None = None) -> Iterator[Event]:
         """What happens to a sweep until it ends; with the id of an event, what came after it.
@@ -271,7 +302,7 @@ class Client:
             raise ServiceUnreachableError(f"no answer from {self.url} ({error}); is the service running?") from error
 
 
-def _body(spec: Spec) -> str:
-    if isinstance(spec, SweepSpec):
+def _body(spec: Spec | Extension) -> str:
+    if isinstance(spec, Wire):
         return spec.model_dump_json(by_alias=True)
     return TypeAdapter(dict[str, Any]).dump_json(dict(spec)).decode()

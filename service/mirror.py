@@ -42,7 +42,7 @@ class Mirror:
         self._store = store
         self._url = mlflow_url
         self._lease = timedelta(seconds=lease_seconds)
-        self._opening, self._closing, self._abandoning = Patience(), Patience(), Patience()
+        self._opening, self._showing, self._closing, self._abandoning = Patience(), Patience(), Patience(), Patience()
 
     @cached_property
     def _tracker(self) -> "Tracker":
@@ -53,6 +53,15 @@ class Mirror:
     def open_summaries(self) -> None:
         """Make the experiment and the summary run of each new sweep."""
         self._opening.each(self._sweeps(Sweep.mlflow_run_id.is_(None)), self._open_summary)
+
+    def show_states(self) -> None:
+        """Let the summary run of each sweep that has not ended say which state it is in."""
+        differing = self._sweeps(
+            Sweep.mlflow_run_id.is_not(None),
+            Sweep.state.not_in(ENDED_SWEEP_STATES),
+            Sweep.shown_state.is_distinct_from(Sweep.state),
+        )
+        self._showing.each(differing, self._show_state)
 
     def close_summaries(self) -> None:
         """Write the outcome of each sweep that has ended, and end its summary run."""
@@ -89,21 +98,34 @@ class Mirror:
                 sweep = session.get_one(Sweep, sweep_id)
                 sweep.mlflow_experiment_id, sweep.mlflow_run_id = experiment_id, run_id
 
+    def _show_state(self, sweep_id: int) -> None:
+        with self._store.exclusive(f"summary {sweep_id}"):
+            with self._store.read() as session:
+                sweep = session.get_one(Sweep, sweep_id)
+            if sweep.state in ENDED_SWEEP_STATES:
+                return
+            assert sweep.mlflow_run_id is not None
+            waits = sweep.state == "paused"
+            spec = sweep.spec if sweep.submitted is not None else None
+            self._tracker.show_state(sweep.mlflow_run_id, sweep.state, waits=waits, spec=spec)
+            with self._store.write() as session:
+                session.execute(update(Sweep).where(Sweep.id == sweep_id).values(shown_state=sweep.state))
+
     def _close_summary(self, sweep_id: int) -> None:
         with self._store.exclusive(f"summary {sweep_id}"):
             with self._store.read() as session:
                 sweep = session.get_one(Sweep, sweep_id)
+                if not sweep.to_track or sweep.finished_at is None:  # it has been taken up again
+                    return
                 metrics, tags, files = _outcome(session, sweep)
-            if not sweep.to_track:
-                return
             assert sweep.mlflow_run_id is not None
-            assert sweep.finished_at is not None
             at_ms = round(sweep.finished_at.timestamp() * 1000)
             self._tracker.end_summary(
                 sweep.mlflow_run_id, _STATUS[sweep.state], at_ms=at_ms, metrics=metrics, tags=tags, files=files
             )
             with self._store.write() as session:
-                session.get_one(Sweep, sweep_id).to_track = False
+                shown = (Sweep.id == sweep_id, Sweep.finished_at == sweep.finished_at)
+                session.execute(update(Sweep).where(*shown).values(to_track=False, shown_state=sweep.state))
 
     def _close_runs(self, experiment_id: str, ended: Mapping[int, _Ended]) -> None:
         still_open = self._tracker.open_runs(experiment_id)
@@ -142,6 +164,7 @@ class Mirror:
         """What the reconciler does, by what to say when it does not work."""
         return {
             "opening summaries in MLflow": self.open_summaries,
+            "showing states in MLflow": self.show_states,
             "closing runs in MLflow": self.close_runs,
             "closing summaries in MLflow": self.close_summaries,
         }
@@ -152,7 +175,7 @@ def _outcome(session: Session, sweep: Sweep) -> tuple[dict[str, float], dict[str
     counted = progress.of_sweeps(session, [sweep])[sweep.id]
     metrics: dict[str, float] = {f"runs_{state}": count for state, count in counted.runs.items() if count}
     metrics |= {"trials_done": counted.trials_done, "updates_done": counted.updates_done}
-    tags = {"rampline.outcome": sweep.state}
+    tags = {"rampline.outcome": sweep.state, "rampline.state": sweep.state}
     try:
         winner = best.best(session, sweep, None)
     except NotFoundError:

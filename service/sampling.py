@@ -6,22 +6,33 @@ first and the study told after, or the study asked first and what it remembers t
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from statistics import fmean
 
 from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, fairness, placement, quarantine, queue, shares, sweeps
+from service.domain import (
+    attempts,
+    descriptions,
+    fairness,
+    placement,
+    quarantine,
+    queue,
+    shares,
+    sweeps,
+    warm_start,
+)
 from service.domain.fairness import USUAL, Policy
 from service.domain.placement import Fit
-from service.domain.space import SearchSpace
+from service.domain.space import Point, SearchSpace
 from service.domain.tried import Tried
 from service.patience import Patience
 from service.store import clock
 from service.store.engine import Store
-from service.store.tables import Run, Sweep, Team, Trial, ValPoint, in_state
+from service.store.tables import ENDED_SWEEP_STATES, Run, Sweep, Team, Trial, ValPoint, in_state
 from service.studies import Result, Studies
 from service.wire.protocol import Claim
 from service.wire.sweep import SweepSpec
@@ -42,6 +53,14 @@ class Sampling:
         self._studies = studies
         self._tried = Tried()
         self._patience = Patience()
+        self._begun: set[tuple[int, int]] = set()
+
+    @contextmanager
+    def still(self, sweep_id: int) -> Iterator[None]:
+        """Hold a sweep's study still, every result told: meanwhile nobody asks it or tells it anything."""
+        with self._store.exclusive(f"sweep {sweep_id}"):
+            self._tell(sweep_id)
+            yield
 
     def top_up(self, request: Claim) -> None:
         """Ask for as many trials as a claim lacks, from the sweeps whose turn it is."""
@@ -59,13 +78,14 @@ class Sampling:
                 count = min(count, sweep.trials_total - sweep.trials_made)
                 if count <= 0 or sweep.state not in ("queued", "running"):
                     return
-                name, space, known = _study_name(session, sweep), _space(sweep), _next_number(session, sweep_id)
+                name, space, known = _study_name(session, sweep), _space(sweep), _next_number(session, sweep)
                 tried = self._tried.of(session, sweep)
+            self._begin(sweep, name, space)
             proposals = self._studies.propose(name, space, known=known, count=count, tried=tried)
             with self._store.write() as session:
                 query = select(Sweep).where(Sweep.id == sweep_id).with_for_update(key_share=True)
                 sweep = session.scalars(query).one()
-                still_open = sweep.state in ("queued", "running")
+                still_open = sweep.state not in ENDED_SWEEP_STATES
                 if still_open:
                     configurations = [space.configuration(point) for _, point in proposals]
                     sweeps.add_trials(session, sweep, configurations, [number for number, _ in proposals])
@@ -96,28 +116,60 @@ class Sampling:
                 sweep = session.get_one(Sweep, sweep_id)
                 name, space, results = _study_name(session, sweep), _space(sweep), _results(session, batch)
             self._studies.ensure(name, space)
+            self._begin(sweep, name, space)
             for trial in batch:
                 assert trial.optuna_number is not None
-                if space.spec.sampler.type == "grid":
-                    self._studies.add(name, trial.optuna_number, space, trial.params, results[trial.id])
-                else:
-                    self._studies.tell(name, trial.optuna_number, results[trial.id])
+                point = space.completed(trial.params)
+                self._studies.tell_or_add(name, trial.optuna_number, space, point, results[trial.id])
             with self._store.write() as session:
                 session.execute(update(Trial).where(Trial.id.in_([trial.id for trial in batch])).values(to_tell=False))
             told += len(batch)
         return told
 
+    def begin(self, sweep_id: int) -> None:
+        """Make sure that a sweep's study has what it begins with, however little of that is there."""
+        with self._store.exclusive(f"sweep {sweep_id}"):
+            with self._store.read() as session:
+                sweep = session.get_one(Sweep, sweep_id)
+                name = _study_name(session, sweep)
+            self._recall(sweep, name, _space(sweep))
+
+    def _begin(self, sweep: Sweep, name: str, space: SearchSpace) -> None:
+        if (sweep.warm or sweep.study) and (sweep.id, sweep.study) not in self._begun:
+            self._recall(sweep, name, space)
+            self._begun.add((sweep.id, sweep.study))
+
+    def _recall(self, sweep: Sweep, name: str, space: SearchSpace) -> None:
+        """Give a study the trials that the sweep inherits, then those that an earlier study of the sweep had."""
+        with self._store.read() as session:
+            inherited = _inherited(session, sweep, space)
+            numbered = (Trial.sweep_id == sweep.id, Trial.optuna_number.is_not(None))
+            rows = session.execute(select(Trial.optuna_number, Trial.params).where(*numbered)).all()
+            earlier = descriptions.study_names(session.get_one(Team, sweep.team_id).name, sweep)[:-1]
+        for number, (point, result) in enumerate(inherited):
+            self._studies.add(name, number, space, point, result)
+        self._studies.recall(name, space, {int(number or 0): space.completed(params) for number, params in rows})
+        for old in earlier:
+            self._studies.retire(old, successor=name)
+
     def _number(self, sweep_id: int) -> list[Trial]:
-        """The next results to tell; a grid's trials get their number in the study here, before the study has them."""
+        """The next results to tell.
+
+        Trials that nobody asked for (a grid's, and those that are tried again) get their number in the study here,
+        before the study has them.
+        """
         query = select(Trial).where(Trial.sweep_id == sweep_id, Trial.to_tell).limit(_BATCH)
         with self._store.read() as session:
             batch = list(
                 session.scalars(query.order_by(Trial.optuna_number.is_(None), Trial.optuna_number, Trial.number))
             )
-        if all(trial.optuna_number is not None for trial in batch):
-            return batch
+            if all(trial.optuna_number is not None for trial in batch):
+                return batch
+            sweep = session.get_one(Sweep, sweep_id)
+            name = _study_name(session, sweep)
+        in_study = self._studies.size(name, _space(sweep))  # it may know more numbers than our rows
         with self._store.write() as session:
-            number = _next_number(session, sweep_id)
+            number = max(_next_number(session, sweep), in_study)
             for trial in batch:
                 if trial.optuna_number is None:
                     trial.optuna_number, number = number, number + 1
@@ -173,16 +225,31 @@ def _ahead(session: Session, sweep: Sweep, fit: Fit, limit: int) -> int:
 
 
 def _study_name(session: Session, sweep: Sweep) -> str:
-    return descriptions.experiment_name(session.get_one(Team, sweep.team_id).name, sweep.name, sweep.id)
+    return descriptions.study_names(session.get_one(Team, sweep.team_id).name, sweep)[-1]
 
 
 def _space(sweep: Sweep) -> SearchSpace:
     return SearchSpace(SweepSpec.model_validate(sweep.spec))
 
 
-def _next_number(session: Session, sweep_id: int) -> int:
-    highest = session.scalar(select(func.max(Trial.optuna_number)).where(Trial.sweep_id == sweep_id))
-    return 0 if highest is None else highest + 1
+def _next_number(session: Session, sweep: Sweep) -> int:
+    """The first number in the study that is no trial's, nor that of an inherited one, which come first."""
+    highest = session.scalar(select(func.max(Trial.optuna_number)).where(Trial.sweep_id == sweep.id))
+    return len(sweep.warm or []) if highest is None else highest + 1
+
+
+def _inherited(session: Session, sweep: Sweep, space: SearchSpace) -> list[tuple[Point, Result]]:
+    """The trials of an older sweep with which a sweep's study begins, as points of its space."""
+    inherited = []
+    older = session.scalars(select(Trial).where(Trial.id.in_(sweep.warm or []))).all()
+    by_id = {trial.id: trial for trial in older}
+    for trial_id in sweep.warm or []:
+        trial = by_id[trial_id]
+        point = warm_start.point_in(space, trial.schedule, trial.optimizer)
+        assert point is not None, "a space that grows loses no point"
+        origin: dict[str, int | float | str] = {"outcome": "inherited", "sweep": trial.sweep_id, "trial": trial.number}
+        inherited.append((point, Result(value=trial.value, attributes=origin)))
+    return inherited
 
 
 def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:

@@ -84,6 +84,8 @@ class Streams:
                 cursor = Cursor(number, cursor.state)
                 yield Event(str(cursor), trial)
             if cursor.ends < seen.ends:
+                if not news:  # the trials that ended then are being tried again, and end anew
+                    cursor = Cursor(seen.ends, cursor.state)
                 continue
             if seen.ended:
                 yield Event(str(Cursor(cursor.ends, seen.state)), SweepEnd(state=seen.state, progress=seen.progress))

@@ -147,10 +147,34 @@ class Studies:
             )
         )
 
+    def tell_or_add(self, name: str, number: int, space: SearchSpace, point: Point, result: Result) -> None:
+        """Tell a trial's result, or add it whole if the study has no trial of this number; twice changes nothing."""
+        try:
+            self.tell(name, number, result)
+        except KeyError:
+            self.add(name, number, space, point, result)
+
+    def size(self, name: str, space: SearchSpace) -> int:
+        """How many trials a study has; their numbers are those below."""
+        self._study(name, space)
+        return self._storage.get_n_trials(self._study_id(name))
+
+    def retire(self, name: str, successor: str) -> None:
+        """End what is left open in a study that another continues, if there is such a study."""
+        try:
+            study_id = self._study_id(name)
+        except KeyError:
+            return
+        for trial in self._storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,)):
+            self.tell(name, trial.number, Result(value=None, attributes={"outcome": f"goes on in {successor}"}))
+
     def recall(self, name: str, space: SearchSpace, points: Mapping[int, Point]) -> None:
-        """Make a study anew from the trials that were asked of it, by their numbers; results are told after."""
+        """Make a study from trials by their numbers, beyond those that it has; results are told after.
+
+        A second time changes nothing.
+        """
         study = self._study(name, space)
-        for number in range(max(points, default=-1) + 1):
+        for number in range(self.size(name, space), max(points, default=-1) + 1):
             point = points.get(number)
             if point is None:  # asked for and never queued
                 study.add_trial(optuna.create_trial(state=TrialState.FAIL))

@@ -60,6 +60,13 @@ class Tracker:
         self._client.log_dict(run_id, dict(spec), "sweep.json")
         return run_id
 
+    def show_state(self, mlflow_run_id: str, state: str, *, waits: bool, spec: Mapping[str, Any] | None) -> None:
+        """Let a sweep's summary run say that it has not ended, and in which state it is; `spec` if it has changed."""
+        self._client.set_tag(mlflow_run_id, "rampline.state", state)
+        self._client.update_run(mlflow_run_id, status="SCHEDULED" if waits else "RUNNING")
+        if spec is not None:
+            self._client.log_dict(mlflow_run_id, dict(spec), "sweep.json")
+
     def end_summary(
         self,
         mlflow_run_id: str,

@@ -274,6 +274,10 @@ class States:
     def _delete(self, places: Sequence[tuple[str, str]]) -> None:
         for base, name in places:
             self._store.delete(base, name)
+            kept = StateName.read(name)
+            if kept is not None:
+                with self._lock:
+                    self._ordered.discard(_Place(base, kept.update, kept.prefix))
 
 
 def _note(training: Training, problems: Sequence[str]) -> str | None:

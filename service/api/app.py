@@ -17,6 +17,7 @@ from service.api import (
     fleets,
     health,
     leases,
+    lifecycle,
     metrics,
     runs,
     schedules,
@@ -84,7 +85,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         telemetry=traces.install(parts.store.engine),
         openapi_tags=[
-            {"name": "sweeps", "description": "Submit a search space; look at its trials; get the best."},
+            {
+                "name": "sweeps",
+                "description": "Submit a search space; pause it, extend it; look at its trials; get the best.",
+            },
             {"name": "schedules", "description": "The families that a sweep can compare."},
             {"name": "corpora", "description": "The texts that a sweep can train on."},
             {"name": "workers", "description": "Who trains, and what waits."},
@@ -96,7 +100,20 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
-    for noun in (sweeps, events, runs, schedules, corpora, workers, shares, fleets, leases, states, metrics):
+    for noun in (
+        sweeps,
+        lifecycle,
+        events,
+        runs,
+        schedules,
+        corpora,
+        workers,
+        shares,
+        fleets,
+        leases,
+        states,
+        metrics,
+    ):
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
@@ -134,6 +151,7 @@ def _parts(settings: Settings) -> Parts:
         studies=studies,
         library=CorpusLibrary(settings.artifacts, settings.corpora),
         states=StateLibrary(settings.artifacts / "states", settings.states_gib * 2**30),
+        sampling=sampling,
         dispatcher=dispatcher,
         reconciler=Reconciler(steps),
         token_use=token_use,

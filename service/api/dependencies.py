@@ -18,6 +18,7 @@ from service.door.visitors import Visitors
 from service.errors import InvalidError, UnauthorizedError
 from service.meters import Meters
 from service.reconcile import Reconciler, TokenUse
+from service.sampling import Sampling
 from service.settings import Settings
 from service.store.engine import Store
 from service.streams import Streams
@@ -38,6 +39,7 @@ class Parts:
     studies: Studies
     library: CorpusLibrary
     states: StateLibrary
+    sampling: Sampling
     dispatcher: Dispatcher
     reconciler: Reconciler
     token_use: TokenUse

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 from service.api.dependencies import Member, Parts, Service, Viewer
 from service.api.errors import responses
 from service.api.strict_json import StrictRoute
-from service.domain import best, corpora, preview, sweeps, trials, uploads
+from service.domain import best, corpora, preview, sweeps, trials, uploads, warm_start
 from service.domain.access import Principal
 from service.domain.corpora import Text
 from service.domain.plan import Plan, plan
@@ -23,6 +23,9 @@ SweepId = Annotated[int, Path(ge=1, le=BIGGEST)]
 TrialNumber = Annotated[int, Path(ge=0, le=BIGGEST)]
 Cursor = Annotated[int | None, Query(ge=0, le=BIGGEST, description="`next_cursor` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=255, description="repeat a request with it and get the same sweep")
+]
 
 EXAMPLE = {
     "name": "first-sweep",
@@ -47,21 +50,10 @@ def submit(
     service: Service,
     member: Member,
     response: Response,
-    idempotency_key: Annotated[
-        str | None,
-        Header(min_length=1, max_length=255, description="repeat a request with it and get the same sweep"),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> SweepView:
     """Validate a sweep, write down its text, and queue its runs. Nothing of a refused sweep is stored."""
-    sweeps.demand_member(member)
-    plan, text = _checked(spec, service, member)
-    if isinstance(text, Text):
-        service.library.keep(text)
-    with service.store.write() as session:
-        sweep = sweeps.submit(session, member, plan, text, idempotency_key)
-        view = sweeps.views(session, [sweep], service.settings.mlflow_public)[0]
-    service.dispatcher.wake()
-    service.reconciler.wake()
+    view = queued(spec, service, member, idempotency_key)
     response.headers["Location"] = f"/api/v1/sweeps/{view.id}"
     return view
 
@@ -127,6 +119,20 @@ def get_best(sweep_id: SweepId, service: Service, viewer: Viewer) -> Best:
         return best.best(session, sweep, service.settings.mlflow_public)
 
 
+def queued(spec: SweepSpec, service: Parts, member: Principal, idempotency_key: str | None, **origin: int) -> SweepView:
+    """Validate a sweep and queue it; `origin` says in the audit trail where it comes from."""
+    sweeps.demand_member(member)
+    plan, text = _checked(spec, service, member)
+    if isinstance(text, Text):
+        service.library.keep(text)
+    with service.store.write() as session:
+        sweep = sweeps.submit(session, member, plan, text, idempotency_key, origin)
+        view = sweeps.views(session, [sweep], service.settings.mlflow_public)[0]
+    service.dispatcher.wake()
+    service.reconciler.wake()
+    return view
+
+
 def _checked(spec: SweepSpec, service: Parts, caller: Principal) -> tuple[Plan, Text | Kept]:
     """Both of a sweep's checks, so that problems of its space and of its text are told at once."""
     problems = []
@@ -137,10 +143,16 @@ def _checked(spec: SweepSpec, service: Parts, caller: Principal) -> tuple[Plan, 
     except InvalidError as error:
         problems += error.fields
     try:
+        if checked is not None:
+            with service.store.read() as session:
+                checked = warm_start.resolve(session, caller, checked)
+    except InvalidError as error:
+        problems += error.fields
+    try:
         text = _text(spec, service, caller)
     except InvalidError as error:
         problems += error.fields
-    if checked is None or text is None:
+    if checked is None or text is None or problems:
         raise InvalidError.of(problems)
     return checked, text
 

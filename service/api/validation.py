@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from service.domain.plan import closest
-from service.wire import protocol, space, sweep
+from service.domain.remainder import further_problems
+from service.errors import InvalidError
+from service.wire import lifecycle, protocol, space, sweep
 from service.wire.problem import FieldProblem
 
 _MODELS = [
     model
-    for module in (protocol, space, sweep)
+    for module in (lifecycle, protocol, space, sweep)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, BaseModel)
 ]
@@ -56,6 +58,19 @@ _SHORT_FORMS = {
     ),
     "Horizons": ("it is neither a number nor a list", "give a number of updates, or a list of several"),
 }
+
+
+def read_spec(content: Mapping[str, Any]) -> sweep.SweepSpec:
+    """The sweep that a mapping describes.
+
+    Raises:
+        InvalidError: with every problem that was found, as for a sweep that is submitted.
+    """
+    try:
+        return sweep.SweepSpec.model_validate(content)
+    except ValidationError as error:
+        problems = field_problems([dict(one) for one in error.errors()])
+        raise InvalidError.of([*problems, *further_problems(content, problems)]) from error
 
 
 def field_problems(errors: Iterable[Mapping[str, Any]]) -> list[FieldProblem]:

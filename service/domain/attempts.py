@@ -45,9 +45,9 @@ def end(session: Session, run: Run, outcome: str, now: datetime, error: str | No
 
 
 def count(session: Session, run: Run, outcome: str) -> int:
-    """How many attempts of a run have ended so."""
-    query = select(func.count()).select_from(Attempt).where(Attempt.run_id == run.id, Attempt.outcome == outcome)
-    return session.scalar(query) or 0
+    """How many attempts of a run have ended so, since somebody last had it tried again."""
+    ended_so = (Attempt.run_id == run.id, Attempt.outcome == outcome, Attempt.number > run.forgiven)
+    return session.scalar(select(func.count()).select_from(Attempt).where(*ended_so)) or 0
 
 
 def last_lost(session: Session, run: Run, count: int) -> list[tuple[Attempt, str]]:

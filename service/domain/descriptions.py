@@ -50,3 +50,9 @@ def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescript
 def experiment_name(team: str, sweep_name: str, sweep_id: int) -> str:
     """The name of a sweep's MLflow experiment."""
     return f"{team}/{sweep_name} #{sweep_id}"
+
+
+def study_names(team: str, sweep: Sweep) -> list[str]:
+    """The names of a sweep's Optuna studies, one for each space that it has had; the last is the one that it has."""
+    name = experiment_name(team, sweep.name, sweep.id)
+    return [name, *(f"{name} (space {number})" for number in range(2, sweep.study + 2))]

@@ -30,13 +30,17 @@ _POSITIVE = ("peak_lr", "factor", "optimizer.grad_clip")
 
 @dataclass(frozen=True)
 class Plan:
-    """A valid sweep: how many trials it has, those that are known beforehand, and what the linter remarks."""
+    """A valid sweep: how many trials it has, those that are known beforehand, and what the linter remarks.
+
+    `inherited` are the older trials with which its sampler begins; see `domain.warm_start`, which fills it in.
+    """
 
     space: SearchSpace
     trials: int
     grid: list[Configuration]
     findings: list[Finding]
     shape: str
+    inherited: tuple[int, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -61,6 +65,7 @@ def plan(spec: SweepSpec) -> Plan:
     problems = _Problems(space)
     sound = [entry for entry in space.entries.values() if problems.of_entry(entry)]
     problems.of_axes()
+    problems.of_warm_start()
     whole = problems.of_size() and spec.sampler.type == "grid"
     # Where the grid is not to be had, the ends of its axes still show what is wrong with them.
     samples = _grid(space, sound) if whole else _corners(space, sound)
@@ -147,6 +152,11 @@ class _Problems:
                     what = "negative" if least < 0 else "zero, which trains nothing"
                     self.add(field, f"{least:g} is {what}", f"give numbers {'>' if axis.name in _POSITIVE else '>='} 0")
         self._of_axes = {field for field, _ in self._found}
+
+    def of_warm_start(self) -> None:
+        if self._space.spec.warm_start is not None and self._space.spec.sampler.type == "grid":
+            problem = "a grid trains all of its points, whatever is known"
+            self.add("warm_start", problem, "leave it out, or use a sampler that learns, such as tpe")
 
     def of_size(self) -> bool:
         """Whether there is a size, and it is not too large."""

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, literal, select
+from sqlalchemy import ColumnElement, and_, literal, or_, select
 from sqlalchemy.orm import Session
 
 from service.domain import attempts, results
@@ -61,9 +61,9 @@ def lose(session: Session, run: Run, now: datetime) -> None:
 
 
 def requeue(run: Run) -> None:
-    """Put a run back into the queue."""
-    run.state = "queued"
-    run.step = 0
+    """Put a run back into the queue, or aside if its sweep is paused: then it is known how far it is."""
+    run.state = "paused" if run.parked else "queued"
+    run.step = run.step if run.parked else 0
     run.lane_share = 0
     run.park = False
     run.worker_id = None
@@ -71,13 +71,16 @@ def requeue(run: Run) -> None:
 
 
 def suspects(session: Session) -> list[int]:
-    """The suspected runs whose leases have expired: `judge` them before anything is claimed."""
-    expired = and_(in_state(Run.state, "running"), Run.lease_expires_at < clock.now(session), suspected())
-    return list(session.scalars(select(Run.id).where(expired)))
+    """The runs whose leases have expired and which nobody may just claim: `judge` them before anything is claimed.
+
+    They are suspected, or their sweep is paused.
+    """
+    expired = and_(in_state(Run.state, "running"), Run.lease_expires_at < clock.now(session))
+    return list(session.scalars(select(Run.id).where(expired, or_(suspected(), Run.parked))))
 
 
 def judge(session: Session, run_ids: Sequence[int]) -> None:
-    """Fail those of the suspected runs that are guilty, with the evidence; queue the others again.
+    """Fail those of the suspected runs that are guilty, with the evidence; put the others back where they wait.
 
     A transaction of its own: what a claim locks comes after what is locked here.
     """

@@ -29,9 +29,10 @@ def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy
     Within a team they go by priority, then by age of the sweep and the run. Beyond them, siblings of what is taken or
     held come (see `_siblings`).
 
-    A run is claimable when it is queued, or when its lease has expired. On PostgreSQL the rows are locked and those
-    that somebody else is taking are skipped; on SQLite the writing session already excludes everybody else. A run that
-    is suspected of killing its workers is granted alone, to a worker that holds nothing: see `domain.quarantine`.
+    A run is claimable when it is queued, or when its lease has expired and its sweep is not paused. On PostgreSQL the
+    rows are locked and those that somebody else is taking are skipped; on SQLite the writing session already excludes
+    everybody else. A run that is suspected of killing its workers is granted alone, to a worker that holds nothing: see
+    `domain.quarantine`.
     """
     now = clock.now(session)
     runs = _take(session, request, now, policy)
@@ -103,7 +104,7 @@ def _unsuspected(
 ) -> list[Run]:
     """Claimable runs. One whose lease has expired goes back to the queue, and may be suspected from then on."""
     queued = candidates("queued", team, fit, limit)
-    expired = candidates("running", team, fit, limit).where(Run.lease_expires_at < now)
+    expired = candidates("running", team, fit, limit).where(Run.lease_expires_at < now, not_(Run.parked))
     if taken:
         queued, expired = (query.where(Run.id.not_in(taken)) for query in (queued, expired))
     found = sorted([*session.scalars(queued), *session.scalars(expired)], key=_place)[:limit]
@@ -131,8 +132,8 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
 
     A report under another fence, or on a run that is no longer running, changes nothing and is answered with `lost`
     (`stop` when the run was cancelled). The right fence renews even an expired lease: nobody took the run meanwhile.
-    A final report that is repeated is answered as the first time. A run that is to be parked is answered so until it
-    is given back, or ends.
+    A final report that is repeated is answered as the first time. A run that is to give way, or whose sweep is paused,
+    is to be parked: it is answered so until it is given back, or ends.
     """
     now = clock.now(session)
     ending = [news.run_id for news in request.runs if news.outcome is not None]
@@ -153,8 +154,8 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
             if news.outcome is not None:
                 _end(session, run, news.outcome, now)
-        going_on: Literal["continue", "park"] = "park" if run is not None and run.park else "continue"
-        commands.append(Command(run_id=news.run_id, command=refusal or going_on))
+        parks = run is not None and (run.park or run.parked) and news.outcome is None
+        commands.append(Command(run_id=news.run_id, command=refusal or ("park" if parks else "continue")))
     _add_points(session, points)
     session.flush()
     results.settle(session, [held[run_id] for run_id in ending if run_id in held])
@@ -162,14 +163,20 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
 
 
 def release(session: Session, worker_id: int, runs: Sequence[Held]) -> list[int]:
-    """Put runs back into the queue; those held under another fence are left alone. Returns the ids of the others."""
+    """Put runs back into the queue, or aside if their sweep is paused; returns their ids.
+
+    Those held under another fence are left alone.
+    """
     now = clock.now(session)
     held = _locked(session, (run.run_id for run in runs))
     released = []
     for given in runs:
         run = held.get(given.run_id)
         if run is not None and _holds(run, worker_id, given.fence):
-            attempts.end(session, run, "released", now, "its worker gave it back")
+            if run.parked:
+                attempts.end(session, run, "paused", now)
+            else:
+                attempts.end(session, run, "released", now, "its worker gave it back")
             quarantine.requeue(run)
             released.append(run.id)
     session.flush()

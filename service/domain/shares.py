@@ -154,7 +154,8 @@ def _teams(fit: Fit, most: int, *, asking: bool) -> Select[tuple[Team, int, int]
 
 def _expired(session: Session, now: datetime, fit: Fit) -> Counter[int]:
     lapsed = select(Run.team_id, func.count()).where(in_state(Run.state, "running"), Run.lease_expires_at < now)
-    return Counter(dict(session.execute(lapsed.where(*fit.of(Run)).group_by(Run.team_id)).all()))
+    lapsed = lapsed.where(not_(Run.parked), *fit.of(Run))
+    return Counter(dict(session.execute(lapsed.group_by(Run.team_id)).all()))
 
 
 def _lanes(session: Session, now: datetime, lease_seconds: float) -> int:

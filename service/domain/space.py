@@ -117,6 +117,10 @@ class SearchSpace:
         for values in itertools.product(*(_ends(axis) for axis in axes)):
             yield point_of(entry, axes, values)
 
+    def completed(self, point: Point) -> Point:
+        """A point with its horizon: while there was but one horizon, points left it unsaid."""
+        return point if len(self.horizons) == 1 or HORIZON in point else {HORIZON: self.horizons[0], **point}
+
     def configuration(self, point: Point) -> Configuration:
         """What a trial at `point` trains; the schedule is not validated here."""
         entry = self.entries[str(point[SCHEDULE])]
@@ -133,6 +137,11 @@ class SearchSpace:
             else:
                 schedule[name] = value
         return Configuration(point, schedule, optimizer)
+
+
+def label_of(raw: str | dict[str, Any]) -> str:
+    """The name of a schedule of the space, by which points choose it; it tells all that the schedule fixes."""
+    return _entry(0, raw).label
 
 
 def _entry(position: int, raw: str | dict[str, Any]) -> Entry:

@@ -1,6 +1,7 @@
 """Sweeps: submitted, listed, looked at, cancelled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import exists, func, insert, or_, select, update
@@ -22,8 +23,17 @@ _CHUNK = 1000
 _UNSYNCHRONISED = {"synchronize_session": False}
 
 
-def submit(session: Session, principal: Principal, plan: Plan, text: Source, key: str | None = None) -> Sweep:
+def submit(
+    session: Session,
+    principal: Principal,
+    plan: Plan,
+    text: Source,
+    key: str | None = None,
+    origin: Mapping[str, int] = MappingProxyType({}),
+) -> Sweep:
     """Store a sweep; a grid's trials and runs are queued at once, those of other samplers when workers ask.
+
+    The audit trail notes its `origin`.
 
     Raises:
         ConflictError: the idempotency key `key` was used by this team for another sweep.
@@ -37,7 +47,7 @@ def submit(session: Session, principal: Principal, plan: Plan, text: Source, key
         session.execute(select(Team.id).where(Team.id == principal.team_id).with_for_update(key_share=True))
         earlier = session.scalar(select(Sweep).where(Sweep.team_id == principal.team_id, Sweep.idempotency_key == key))
         if earlier is not None:
-            if SweepSpec.model_validate(earlier.spec) != spec:
+            if SweepSpec.model_validate(earlier.submitted or earlier.spec) != spec:
                 raise ConflictError(
                     f"the Idempotency-Key {key} belongs to sweep {earlier.id}, which differs; use another"
                 )
@@ -57,22 +67,27 @@ def submit(session: Session, principal: Principal, plan: Plan, text: Source, key
         trials_total=plan.trials,
         trials_made=0,
         updates_total=plan.updates,
+        warm=list(plan.inherited),
         idempotency_key=key,
         created_at=now,
     )
     session.add(sweep)
     session.flush()
     add_trials(session, sweep, plan.grid)
-    session.add(Event(at=now, kind="sweep.submitted", sweep_id=sweep.id, user_id=principal.user_id, detail={}))
+    detail = dict(origin)
+    session.add(Event(at=now, kind="sweep.submitted", sweep_id=sweep.id, user_id=principal.user_id, detail=detail))
     return sweep
 
 
 def add_trials(
     session: Session, sweep: Sweep, configurations: Sequence[Configuration], optuna_numbers: Sequence[int] = ()
 ) -> None:
-    """Queue trials, and a run of each for every replicate. All trials of a sweep share their seeds: they are paired."""
+    """Queue trials, and a run of each for every replicate. All trials of a sweep share their seeds: they are paired.
+
+    The runs of a paused sweep are paused.
+    """
     now = clock.now(session)
-    spec = sweep.spec
+    spec, paused = sweep.spec, sweep.state == "paused"
     numbers = range(sweep.trials_made, sweep.trials_made + len(configurations))
     trials = [
         {
@@ -103,7 +118,8 @@ def add_trials(
             "shape": sweep.shape,
             "requirement": sweep.requirement,
             "priority": sweep.priority,
-            "state": "queued",
+            "state": "paused" if paused else "queued",
+            "parked": paused,
             "total_steps": configurations[index].schedule["total_steps"],
             "created_at": now,
         }
@@ -112,7 +128,7 @@ def add_trials(
     for start in range(0, len(runs), _CHUNK):
         session.execute(insert(Run), runs[start : start + _CHUNK])
     sweep.trials_made += len(configurations)
-    sweep.asking = sweep.trials_made < sweep.trials_total
+    sweep.asking = sweep.trials_made < sweep.trials_total and not paused
     session.flush()
 
 
@@ -138,6 +154,23 @@ def find(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     return sweep
 
 
+def locked(session: Session, principal: Principal, sweep_id: int) -> Sweep:
+    """A sweep that the caller may see, locked: nobody else changes it before this transaction ends.
+
+    Raises:
+        NotFoundError: as `find`.
+    """
+    find(session, principal, sweep_id)
+    query = select(Sweep).where(Sweep.id == sweep_id).with_for_update(key_share=True)
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def lock_leased(session: Session, sweep_id: int) -> None:
+    """Lock a sweep's runs that have a lease, in the order in which reports do: neither waits for the other for ever."""
+    leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
+    session.scalars(leased.order_by(Run.id).with_for_update()).all()
+
+
 def mark_running(session: Session, sweep_ids: Sequence[int]) -> None:
     """Note that workers have begun with queued sweeps."""
     session.execute(update(Sweep).where(Sweep.id.in_(sweep_ids), Sweep.state == "queued").values(state="running"))
@@ -149,9 +182,7 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     Raises:
         NotFoundError: as `find`.
     """
-    find(session, principal, sweep_id)
-    query = select(Sweep).where(Sweep.id == sweep_id).with_for_update(key_share=True)
-    sweep = session.scalars(query.execution_options(populate_existing=True)).one()
+    sweep = locked(session, principal, sweep_id)
     if sweep.state in ENDED_SWEEP_STATES:
         return sweep
     now = clock.now(session)
@@ -160,8 +191,7 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     waiting = update(Trial).where(Trial.sweep_id == sweep_id, Trial.state == "queued")
     session.execute(waiting.values(state="cancelled", to_tell=begun), execution_options=_UNSYNCHRONISED)
     leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
-    # In the order in which reports lock them, so that neither waits for the other for ever.
-    session.scalars(leased.order_by(Run.id).with_for_update()).all()
+    lock_leased(session, sweep_id)
     reached, seconds, joules = (
         select(column).where(Run.id == Attempt.run_id).scalar_subquery()
         for column in (Run.step, Run.attempt_seconds, Run.attempt_joules)
@@ -169,9 +199,9 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     attempts = update(Attempt).where(Attempt.run_id.in_(leased), Attempt.ended_at.is_(None))
     ended = attempts.values(ended_at=now, outcome="cancelled", step=reached, device_seconds=seconds, joules=joules)
     session.execute(ended, execution_options=_UNSYNCHRONISED)
-    unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
+    unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running", "paused"]))
     session.execute(
-        unended.values(state="cancelled", ended_at=now, lane_share=0, to_track=Run.attempt > 0),
+        unended.values(state="cancelled", parked=False, ended_at=now, lane_share=0, to_track=Run.attempt > 0),
         execution_options=_UNSYNCHRONISED,
     )
     sweep.state = "cancelled"

@@ -23,6 +23,7 @@ RULES: Mapping[AttemptOutcome, Rule] = {
     "out_of_memory": Rule(tries=3, why="another device may have more, or less beside it"),
     "crash": Rule(tries=3, why="the fault may be the machine's"),
     "evicted": Rule(tries=None, why="its worker left or was lost; see the quarantine for runs that kill theirs"),
+    "paused": Rule(tries=None, why="somebody paused its sweep; it goes on when that is resumed"),
     "cancelled": Rule(tries=1, why="somebody wants it no more"),
 }
 assert set(RULES) == set(get_args(AttemptOutcome))

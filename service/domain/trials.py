@@ -1,6 +1,7 @@
 """Trials and their runs, as they are shown."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from service.domain import attempts, descriptions
 from service.domain.access import Principal
 from service.errors import NotFoundError
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
-from service.wire.views import AttemptView, RunDetail, RunView, TrialPage, TrialView
+from service.wire.views import AttemptView, RunDetail, RunState, RunView, TrialPage, TrialView
 
 
 def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
@@ -37,7 +38,7 @@ def find(session: Session, sweep: Sweep, number: int) -> Trial:
 
 
 def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: str | None) -> list[TrialView]:
-    """Trials with their runs. A trial that has not ended is running as soon as one of its runs is."""
+    """Trials with their runs. A trial that has not ended is running as soon as one of its runs is, else as paused."""
     runs: dict[int, list[RunView]] = {trial.id: [] for trial in trials}
     rows = session.execute(
         select(Run, Worker.name)
@@ -52,7 +53,7 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
     return [
         TrialView(
             number=trial.number,
-            state="running" if any(run.state == "running" for run in runs[trial.id]) else trial.state,
+            state=_state(trial, runs[trial.id]),
             schedule=trial.schedule,
             optimizer=trial.optimizer,
             value=trial.value,
@@ -62,6 +63,13 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
         )
         for trial in trials
     ]
+
+
+def _state(trial: Trial, runs: Sequence[RunView]) -> RunState:
+    states = {run.state for run in runs}
+    if trial.state == "queued" and states & {"running", "paused"}:
+        return "running" if "running" in states else "paused"
+    return cast("RunState", trial.state)
 
 
 def run_detail(session: Session, principal: Principal, run_id: int, mlflow_url: str | None) -> RunDetail:

@@ -35,6 +35,7 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 ROLES = ("admin", "member", "viewer", "worker")
+TRIAL_STATES = tuple(state for state in get_args(RunState) if state != "paused")  # a trial is queued until it has ended
 ENDED_RUN_STATES = ("completed", "pruned", "diverged", "failed", "cancelled")
 ENDED_SWEEP_STATES = ("completed", "failed", "cancelled")
 SUSPECT = 2  # losses of its worker in a row after which a run is trained alone; see service.domain.quarantine
@@ -50,6 +51,7 @@ ATTEMPT_ENDS = (
     "cancelled",
     "released",
     "lost",
+    "paused",
 )
 
 
@@ -92,6 +94,7 @@ class Base(DeclarativeBase):
         date: Date(),
         dict[str, Any]: Json,
         list[dict[str, Any]]: Json,
+        list[int]: Json,
         float: Float(53),
         int: BigInteger(),
     }
@@ -188,7 +191,12 @@ class Sweep(Base):
 
     `trials_total` trials are wanted and `trials_made` have a row; a grid makes all of its rows at submission, the other
     samplers as workers ask for them. `asking` says that more trials are to be made, `to_track` that MLflow has yet to
-    show the sweep or its end. `trials_ended` counts the ends of its trials; one that is tried again ends again.
+    show the sweep or its end, `shown_state` which state it shows. `trials_ended` counts the ends of its trials; one
+    that is tried again ends again.
+
+    `spec` is what the sweep is by now; `submitted`, where it has changed since, what it was at first. `study` counts
+    the times that its space has changed, each of which began another Optuna study; `warm` are the trials of an older
+    sweep with which each of those begins.
     """
 
     __tablename__ = "sweeps"
@@ -220,11 +228,15 @@ class Sweep(Base):
     trials_made: Mapped[int]
     trials_ended: Mapped[int] = mapped_column(server_default="0")
     updates_total: Mapped[int]
+    submitted: Mapped[dict[str, Any] | None]
+    study: Mapped[int] = mapped_column(server_default="0")
+    warm: Mapped[list[int] | None]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     mlflow_experiment_id: Mapped[str | None] = mapped_column(String(64))
     mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
     asking: Mapped[bool] = mapped_column(Boolean, server_default=false())
     to_track: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    shown_state: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
@@ -238,7 +250,7 @@ class Trial(Base):
 
     __tablename__ = "trials"
     __table_args__ = (
-        one_of("state", get_args(RunState)),
+        one_of("state", TRIAL_STATES),
         UniqueConstraint("sweep_id", "number"),
         UniqueConstraint("sweep_id", "optuna_number"),
         UniqueConstraint("sweep_id", "end_number"),
@@ -313,9 +325,12 @@ class Run(Base):
     `losses`, `furthest` and `stride` are for the quarantine: workers lost in a row, the furthest update that a lost
     attempt had reached, and the most updates between two reports.
 
-    `team_id` is that of its sweep, so that the queue's indexes can begin with it. `park` says that its worker is to
-    keep its state and give it back. `device_seconds` and `joules` are what all of its attempts have cost together,
-    `attempt_seconds` and `attempt_joules` what the last one has; see `service.domain.usage`.
+    `team_id` is that of its sweep, so that the queue's indexes can begin with it. `park` says that it is to give way:
+    its worker is to keep its state and give it back, into the queue. `parked` says that its sweep is paused: whoever
+    lets go of it leaves it paused, not queued. The run itself says so, so that its lock alone decides which comes
+    first, a pause or a release. `forgiven` is its last attempt that no longer counts against it: somebody has had it
+    tried again since. `device_seconds` and `joules` are what all of its attempts have cost together, `attempt_seconds`
+    and `attempt_joules` what the last one has; see `service.domain.usage`.
     """
 
     __tablename__ = "runs"
@@ -369,6 +384,8 @@ class Run(Base):
     furthest: Mapped[int] = mapped_column(server_default="0")
     stride: Mapped[int] = mapped_column(server_default="0")
     lane_share: Mapped[float] = mapped_column(server_default="0")
+    parked: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    forgiven: Mapped[int] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="0")
     fence: Mapped[int] = mapped_column(server_default="0")
     park: Mapped[bool] = mapped_column(Boolean, server_default=false())

@@ -85,7 +85,8 @@ class Data(Wire):
     val_windows: int = Field(default=64, ge=1, le=65_536, description="validation windows of one context each")
 
 
-def _as_horizons(value: object) -> object:
+def as_horizons(value: object) -> object:
+    """Take a bare number or list as short for `{values: [...]}`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {"values": [value]}
     if isinstance(value, list):
@@ -105,15 +106,22 @@ class Horizons(Wire):
         return values
 
 
+class WarmStart(Wire):
+    """What a sampler knows beforehand: the results of an older sweep of your team, where they fit this space."""
+
+    sweep: int = Field(ge=1, lt=2**63, description="the older sweep's number")
+
+
 class SweepSpec(Wire):
     """A search space, a sampler, a budget, a model, data. Every field but `space` and `total_steps` has a default."""
 
     name: Name = "sweep"
     space: Space
     sampler: Sampler = Sampler()
+    warm_start: WarmStart | None = None
     pruner: Pruner = Pruner()
     trials: int | None = Field(default=None, ge=1, le=100_000, description="omitted with grid: all of it")
-    total_steps: Annotated[Horizons, BeforeValidator(_as_horizons)]
+    total_steps: Annotated[Horizons, BeforeValidator(as_horizons)]
     replicates: int = Field(default=1, ge=1, le=100, description="seeds per trial")
     eval_every: int | None = Field(default=None, ge=1, description="updates; null: ten times a run")
     objective: Objective = Objective()

@@ -7,13 +7,13 @@ from service.wire.base import Wire
 from service.wire.description import RunDescription
 from service.wire.sweep import SweepSpec
 
-RunState = Literal["queued", "running", "completed", "pruned", "diverged", "failed", "cancelled"]
+RunState = Literal["queued", "running", "paused", "completed", "pruned", "diverged", "failed", "cancelled"]
 # How a run ended, and how one attempt at it did; service/domain/triage.py says which attempts are followed by another.
 RunOutcome = Literal[
     "completed", "pruned", "diverged", "out_of_memory", "crash", "bad_data", "quarantined", "cancelled"
 ]
 AttemptOutcome = Literal[
-    "completed", "pruned", "diverged", "out_of_memory", "crash", "bad_data", "evicted", "cancelled"
+    "completed", "pruned", "diverged", "out_of_memory", "crash", "bad_data", "evicted", "paused", "cancelled"
 ]
 SweepState = Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
 
