@@ -96,7 +96,10 @@ class Loop:
 
     def _obey(self) -> None:
         for training in list(self._active.values()):
-            if training.order != "continue":
+            if training.order == "prune":
+                losses = training.history.val_loss
+                self._end(training, Outcome(state="pruned", value=losses[-1][1] if losses else None))
+            elif training.order != "continue":
                 self._free(training)
                 if training.order == "stop":
                     self._close(training, "KILLED", "cancelled")
@@ -322,7 +325,7 @@ class Loop:
         for training in self._ending[:]:
             if id(training) not in held:
                 self._ending.remove(training)
-                if training.order == "continue":
+                if training.order in ("continue", "prune"):
                     self._forget_states(training)
                 else:
                     self._let_go_of_states(training)

@@ -132,6 +132,11 @@ class Reporter:
             if report.outcome is not None:
                 self.drop(training)
             return
+        if command == "prune":  # it is reported on until its record is closed
+            training.confirmed(report)
+            training.order = command
+            self._bell.ring()
+            return
         training.order = command
         self.drop(training)
         log.info(

@@ -29,6 +29,7 @@ from service.errors import (
 from service.exposition import FactsCollector
 from service.meters import Meters
 from service.mirror import Mirror
+from service.pruning import Pruning
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
 from service.settings import Settings
@@ -110,6 +111,7 @@ def _parts(settings: Settings) -> Parts:
         library=CorpusLibrary(settings.artifacts, settings.corpora),
         states=StateLibrary(settings.artifacts / "states", settings.states_gib * 2**30),
         dispatcher=dispatcher,
+        pruning=Pruning(store),
         reconciler=Reconciler(steps),
         token_use=token_use,
         meters=meters,

@@ -16,6 +16,7 @@ from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
 from service.errors import InvalidError, UnauthorizedError
 from service.meters import Meters
+from service.pruning import Pruning
 from service.reconcile import Reconciler, TokenUse
 from service.settings import Settings
 from service.store.engine import Store
@@ -38,6 +39,7 @@ class Parts:
     library: CorpusLibrary
     states: StateLibrary
     dispatcher: Dispatcher
+    pruning: Pruning
     reconciler: Reconciler
     token_use: TokenUse
     meters: Meters

@@ -77,12 +77,12 @@ class ValPoint(Wire):
 
 
 class Outcome(Wire):
-    """How a run ended. `value` is what the sampler learns; a diverged run has its initial loss.
+    """How a run ended. `value` is what the sampler learns; a diverged run has its initial loss, a pruned one its last.
 
     A failed one says by its `cause` whether it is worth another try; see `service.domain.triage`.
     """
 
-    state: Literal["completed", "diverged", "failed"]
+    state: Literal["completed", "pruned", "diverged", "failed"]
     cause: Literal["out_of_memory", "crash", "bad_data"] | None = None
     value: float | None = None
     diverged_at: int | None = None
@@ -128,10 +128,12 @@ class Report(Wire):
 
 
 class Command(Wire):
-    """What to do with a run: `continue`; `stop` it (cancelled); or `lost`, it belongs to somebody else now."""
+    """What to do with a run: `continue`; `prune` it, which ends it with its last loss; `stop` it (cancelled); or
+    `lost`, it belongs to somebody else now.
+    """
 
     run_id: int
-    command: Literal["continue", "stop", "lost"]
+    command: Literal["continue", "prune", "stop", "lost"]
 
 
 class Orders(Wire):

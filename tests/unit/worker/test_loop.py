@@ -255,6 +255,22 @@ def test_the_first_of_siblings_is_ordered_away_and_the_others_go_on(order: str, 
     assert (1 in worked.killed()) == (order == "stop")
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_pruned_sibling_ends_with_a_complete_record_and_the_others_go_on(lanes: int) -> None:
+    worked = Worked(SIBLINGS, lanes, {1: "prune"})
+    for one in SIBLINGS[1:]:
+        assert_same_record(worked, one)
+    outcome, ending = worked.service.outcomes[1], worked.tracker.endings[1]
+    assert (outcome.state, ending.status, ending.outcome) == ("pruned", "FINISHED", "pruned")
+    steps = [step for step, _ in worked.tracker.sequence(1, "lr")]
+    assert steps == list(range(1, len(steps) + 1))
+    assert 0 < len(steps) < 40
+    for key in ("lr", "train_loss", "val_loss"):
+        whole = alone(SIBLINGS[0]).tracker.sequence(1, key)
+        assert worked.tracker.sequence(1, key) == [pair for pair in whole if pair[0] <= steps[-1]]
+    assert outcome.value == ending.history.val_loss[-1][1]
+
+
 def test_siblings_diverge_each_by_the_window_of_its_own_length() -> None:
     wild = {"type": "constant", "peak_lr": 30.0}
     short, long = (lease(number, schedule={**wild, "total_steps": T}) for number, T in ((1, 60), (2, 1_500)))
