@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import create_engine, inspect, make_url, text
+from sqlalchemy.orm import Session
 
 from service.domain.axes import Point
 from service.domain.space import SearchSpace
@@ -51,6 +53,28 @@ class Result:
         return TrialState.PRUNED if self.pruned else TrialState.COMPLETE
 
 
+class _Storage(RDBStorage):
+    """Optuna's, without looking up for every parameter whether another trial had it with other values.
+
+    A search space knows its own axes, and the look-up goes through the parameters of all studies: PostgreSQL expects a
+    study's rows to lie anywhere among them, and they lie together, mostly at the end.
+    """
+
+    def _set_trial_param_without_commit(
+        self,
+        session: Session,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None = None,
+    ) -> None:
+        previous = previous_distribution or distribution
+        super()._set_trial_param_without_commit(
+            session, trial_id, param_name, param_value_internal, distribution, previous
+        )
+
+
 class Records:
     """The studies and their trials, by the studies' names and the trials' numbers. Safe to share between threads."""
 
@@ -59,7 +83,9 @@ class Records:
         _make_schema(url)
         parsed = make_url(url)
         options = {"timeout": 30} if parsed.get_backend_name() == "sqlite" else POSTGRES_OPTIONS
-        self.storage = RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True, "connect_args": options})
+        self.storage: RDBStorage = _Storage(
+            _with_driver(url), engine_kwargs={"pool_pre_ping": True, "connect_args": options}
+        )
         self._index_numbers()
         self._studies: OrderedDict[str, int] = OrderedDict()
         self._trials: OrderedDict[tuple[int, int], int] = OrderedDict()

@@ -1,15 +1,19 @@
 """Hopeless trials end early: the order, the rows, the study; N trials remain N results."""
 
 from collections import Counter
+from io import StringIO
 from typing import Any
 
 import pytest
 from optuna.trial import TrialState
+from rich.console import Console
 
+from rampline.display import leaderboard
 from service.domain import best
 from service.store.tables import Run, Trial
-from service.wire.protocol import Lease, Outcome, RunReport, ValPoint
+from service.wire.protocol import Claim, Lease, Outcome, Report, RunReport, ValPoint
 from tests.integration.harness import GRID, TPE, Harness
+from tests.integration.serving import Serving, hello
 
 PHASE = {"type": "phase", "n_startup_trials": 2}
 LINEAR = {"schedule": ["linear"], "warmup_steps": [2], "peak_lr": [0.001, 0.01, 0.02, 0.03, 0.04, 0.05]}
@@ -161,3 +165,39 @@ def test_a_run_that_is_pruned_after_its_worker_died_is_pruned_once(harness: Harn
     harness.finish(worker, leases[:-1])
     trials, _ = rows(harness, sweep)
     assert Counter(trial.state for trial in trials) == {"completed": 5, "pruned": 1}
+
+
+def test_over_http_a_worker_is_told_to_prune_and_people_see_what_was(serving: Serving) -> None:
+    """A wsd whose cooldown is swept, so that the leaderboard has to say which is which."""
+    schedule = [{"type": "wsd", "decay_fraction": [0.2, 0.4]}]
+    sweep = serving["member"].submit(GRID | {"space": LINEAR | {"schedule": schedule}, "pruner": PHASE})
+    worker = serving["worker"]
+    worker_id = worker.register(hello(12)).worker_id
+    leases = worker.claim(Claim(worker_id=worker_id, lanes=12)).leases
+    assert len(leases) == 12
+    values = {lease.run_id: 2.0 + lease.trial / 10 for lease in leases[:-1]} | {leases[-1].run_id: 9.0}
+
+    def report(outcomes: dict[int, Outcome]) -> list[str]:
+        runs = [
+            told(lease, 10, values[lease.run_id], outcomes.get(lease.run_id))
+            for lease in leases
+            if not outcomes or lease.run_id in outcomes
+        ]
+        answer = worker.report(Report(worker_id=worker_id, updates_per_second=1.0, runs=runs))
+        return [command.command for command in answer.runs]
+
+    report({})
+    hopeless = [lease for lease, order in zip(leases, report({}), strict=True) if order == "prune"]
+    assert leases[-1] in hopeless
+    report({lease.run_id: pruned(values[lease.run_id]) for lease in hopeless})
+    rest = [lease for lease in leases if lease not in hopeless]
+    report({lease.run_id: Outcome(state="completed", value=values[lease.run_id]) for lease in rest})
+    assert serving["member"].sweep(sweep.id).state == "completed"
+    trials = serving["member"].all_trials(sweep.id)
+    last = next(trial for trial in trials if trial.number == leases[-1].trial)
+    assert (last.state, last.value, last.runs[0].outcome) == ("pruned", 9.0, "pruned")
+    page = StringIO()
+    Console(width=140, file=page).print(leaderboard(trials, top=12))
+    lines = [line for line in page.getvalue().splitlines() if "wsd decay_fraction=" in line]
+    assert len(lines) == 12
+    assert [("pruned" in line) for line in lines] == [False] * len(rest) + [True] * len(hopeless)

@@ -23,6 +23,7 @@ from worker.lanes.shape import Shape
 from worker.lanes.sharing import SharedLanes
 from worker.link import Link
 from worker.loop import Loop
+from worker.replay import replay_run
 from worker.reporting import Reporter
 from worker.states import States
 from worker.tracking import Ending, Tracker
@@ -269,6 +270,8 @@ def test_a_pruned_sibling_ends_with_a_complete_record_and_the_others_go_on(lanes
         whole = alone(SIBLINGS[0]).tracker.sequence(1, key)
         assert worked.tracker.sequence(1, key) == [pair for pair in whole if pair[0] <= steps[-1]]
     assert outcome.value == ending.history.val_loss[-1][1]
+    replayed = replay_run(SIBLINGS[0], FakeCorpora(), ending.history.compressed())
+    assert (replayed.updates, replayed.same_rates, replayed.parts_at) == (len(steps), True, None)
 
 
 def test_siblings_diverge_each_by_the_window_of_its_own_length() -> None:
