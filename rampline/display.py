@@ -24,6 +24,7 @@ POLL_SECONDS = 0.5
 _LEAST_SECONDS = 0.2
 PLAIN_LINE_SECONDS = 5.0
 AWAY_SECONDS = 300.0
+_COLUMNS = {"type", "total_steps", "warmup_steps", "peak_lr"}
 NEWS_SECONDS = 5.0  # a worker sends what it has every two
 
 
@@ -131,20 +132,24 @@ def status_line(sweep: SweepView, speed: float) -> str:
 
 
 def leaderboard(trials: list[TrialView], top: int = 10) -> Table:
-    """The best trials first: schedule, warmup, peak, validation loss."""
+    """The best trials first: schedule, warmup, peak, validation loss; pruned ones after those that were trained."""
     table = Table(title="Leaderboard (validation loss, nats per byte)", title_justify="left")
     for name in ("rank", "trial", "schedule", "warmup", "peak", "steps", "val loss", "ended as"):
         table.add_column(name, justify="left" if name in {"schedule", "ended as"} else "right")
     ranked = sorted(
-        (trial for trial in trials if trial.value is not None), key=lambda trial: (trial.value, trial.number)
+        (trial for trial in trials if trial.value is not None),
+        key=lambda trial: (trial.state == "pruned", trial.value, trial.number),
     )
+    varied = _varied(ranked)
     for rank, trial in enumerate(ranked[:top], start=1):
         schedule = build(trial.schedule)
         spread = "" if trial.spread is None else f" ± {trial.spread:.4f}"
         table.add_row(
             str(rank),
             str(trial.number),
-            schedule.type,
+            " ".join(
+                [schedule.type, *(f"{name}={_short(trial.schedule.get(name, '-'))}" for name in varied[schedule.type])]
+            ),
             str(trial.schedule.get("warmup_steps", 0)),
             f"{schedule.peak().lr:.2e}",
             str(schedule.total_steps),
@@ -154,6 +159,21 @@ def leaderboard(trials: list[TrialView], top: int = 10) -> Table:
     if len(ranked) > top:
         table.caption = f"{len(ranked) - top} more"
     return table
+
+
+def _varied(trials: list[TrialView]) -> dict[str, list[str]]:
+    """The own parameters in which the trials of a schedule type differ."""
+    values: dict[str, dict[str, set[str]]] = {}
+    for trial in trials:
+        seen = values.setdefault(str(trial.schedule["type"]), {})
+        for name, value in trial.schedule.items():
+            if name not in _COLUMNS:
+                seen.setdefault(name, set()).add(str(value))
+    return {kind: sorted(name for name, found in seen.items() if len(found) > 1) for kind, seen in values.items()}
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def winner(best: Best) -> Group:

@@ -25,9 +25,11 @@ from service.domain import (
     sweeps,
     warm_start,
 )
+from service.domain.axes import Point
 from service.domain.fairness import USUAL, Policy
+from service.domain.past import Past, Pasts
 from service.domain.placement import Fit
-from service.domain.space import Point, SearchSpace
+from service.domain.space import SearchSpace
 from service.domain.tried import Tried
 from service.patience import Patience
 from service.store import clock
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 # The study shows how losses fell; a few points of each trial do, and every one costs a statement.
 MAX_INTERMEDIATE = 50
 _BATCH = 100
+_LEARNING = ("tpe", "gp", "cmaes")
 
 
 class Sampling:
@@ -52,6 +55,7 @@ class Sampling:
         self._policy = policy
         self._studies = studies
         self._tried = Tried()
+        self._pasts = Pasts()
         self._patience = Patience()
         self._begun: set[tuple[int, int]] = set()
 
@@ -80,8 +84,11 @@ class Sampling:
                     return
                 name, space, known = _study_name(session, sweep), _space(sweep), _next_number(session, sweep)
                 tried = self._tried.of(session, sweep)
+                past = Past()
+                if space.spec.sampler.type in _LEARNING:
+                    past = self._pasts.of(session, sweep, space)
             self._begin(sweep, name, space)
-            proposals = self._studies.propose(name, space, known=known, count=count, tried=tried)
+            proposals = self._studies.propose(name, space, known=known, count=count, tried=tried, past=past)
             with self._store.write() as session:
                 query = select(Sweep).where(Sweep.id == sweep_id).with_for_update(key_share=True)
                 sweep = session.scalars(query).one()
@@ -239,36 +246,41 @@ def _next_number(session: Session, sweep: Sweep) -> int:
 
 
 def _inherited(session: Session, sweep: Sweep, space: SearchSpace) -> list[tuple[Point, Result]]:
-    """The trials of an older sweep with which a sweep's study begins, as points of its space."""
-    inherited = []
-    older = session.scalars(select(Trial).where(Trial.id.in_(sweep.warm or []))).all()
-    by_id = {trial.id: trial for trial in older}
-    for trial_id in sweep.warm or []:
-        trial = by_id[trial_id]
-        point = warm_start.point_in(space, trial.schedule, trial.optimizer)
-        assert point is not None, "a space that grows loses no point"
+    """The trials of an older sweep with which a sweep's study begins, as it shows them."""
+    shown = []
+    for point, trial in warm_start.inherited(session, sweep, space):
         origin: dict[str, int | float | str] = {"outcome": "inherited", "sweep": trial.sweep_id, "trial": trial.number}
-        inherited.append((point, Result(value=trial.value, attributes=origin)))
-    return inherited
+        shown.append((point, Result(value=trial.value, attributes=origin)))
+    return shown
 
 
 def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:
-    """What the study learns of each trial; losses on the way are means over the replicates that have them all."""
+    """What the study learns of each trial; losses on the way are means over the replicates that began."""
     ids = [trial.id for trial in trials]
-    rows = session.execute(select(Run.id, Run.trial_id).where(Run.trial_id.in_(ids)))
-    runs = {row.id: row.trial_id for row in rows}
+    runs = session.scalars(select(Run).where(Run.trial_id.in_(ids))).all()
+    trial_of = {run.id: run.trial_id for run in runs}
     losses: dict[int, dict[int, list[float]]] = {trial_id: {} for trial_id in ids}
-    points = select(ValPoint).where(ValPoint.run_id.in_(runs)).order_by(ValPoint.run_id, ValPoint.step)
+    began: dict[int, set[int]] = {trial_id: set() for trial_id in ids}
+    points = select(ValPoint).where(ValPoint.run_id.in_(trial_of)).order_by(ValPoint.run_id, ValPoint.step)
     for point in session.scalars(points):
-        losses[runs[point.run_id]].setdefault(point.step, []).append(point.value)
+        losses[trial_of[point.run_id]].setdefault(point.step, []).append(point.value)
+        began[trial_of[point.run_id]].add(point.run_id)
     results, told = {}, attempts.told(session, trials)
     for trial in trials:
-        replicates = sum(trial_id == trial.id for trial_id in runs.values())
+        replicates = len(began[trial.id])
         curve = {step: fmean(values) for step, values in losses[trial.id].items() if len(values) == replicates}
         attributes: dict[str, int | float | str] = {"trial": trial.number, **told[trial.id]}
         if trial.spread is not None:
             attributes["spread"] = trial.spread
-        results[trial.id] = Result(value=trial.value, intermediate=_thinned(curve), attributes=attributes)
+        own = [run for run in runs if run.trial_id == trial.id]
+        results[trial.id] = Result(
+            value=trial.value,
+            pruned=trial.state == "pruned",
+            intermediate=_thinned(curve),
+            attributes=attributes,
+            started_at=min((run.started_at for run in own if run.started_at is not None), default=None),
+            ended_at=max((run.ended_at for run in own if run.ended_at is not None), default=None),
+        )
     return results
 
 

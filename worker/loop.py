@@ -106,6 +106,9 @@ class Loop:
                 self._keep("drain", training.run_id, alone=True)
                 self._free(training)
                 self._parking.take(training)
+            elif training.order == "prune":
+                losses = training.history.val_loss
+                self._end(training, Outcome(state="pruned", value=losses[-1][1] if losses else None))
             elif training.order != "continue":
                 self._free(training)
                 if training.order == "stop":
@@ -348,7 +351,7 @@ class Loop:
         for training in self._ending[:]:
             if id(training) not in held:
                 self._ending.remove(training)
-                if training.order in ("continue", "park"):  # an order to park came too late: it has ended
+                if training.order in ("continue", "park", "prune"):  # orders to park or prune may come too late
                     self._forget_states(training)
                 else:
                     self._let_go_of_states(training)

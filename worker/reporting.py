@@ -166,6 +166,11 @@ class Reporter:
                 )
                 self._bell.ring()
             return
+        if command == "prune":  # it is reported on until its record is closed
+            training.confirmed(report)
+            training.order = command
+            self._bell.ring()
+            return
         training.order = command
         self.drop(training)
         log.info(

@@ -48,6 +48,7 @@ from service.exposition import FactsCollector
 from service.meters import Meters
 from service.mirror import Mirror
 from service.preemption import Preemption
+from service.pruning import Pruning
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
 from service.settings import MLFLOW_DOOR, Settings
@@ -153,6 +154,7 @@ def _parts(settings: Settings) -> Parts:
         states=StateLibrary(settings.artifacts / "states", settings.states_gib * 2**30),
         sampling=sampling,
         dispatcher=dispatcher,
+        pruning=Pruning(store),
         reconciler=Reconciler(steps),
         token_use=token_use,
         visitors=Visitors(store, token_use),

@@ -17,6 +17,7 @@ from service.domain.states import StateLibrary
 from service.door.visitors import Visitors
 from service.errors import InvalidError, UnauthorizedError
 from service.meters import Meters
+from service.pruning import Pruning
 from service.reconcile import Reconciler, TokenUse
 from service.sampling import Sampling
 from service.settings import Settings
@@ -41,6 +42,7 @@ class Parts:
     states: StateLibrary
     sampling: Sampling
     dispatcher: Dispatcher
+    pruning: Pruning
     reconciler: Reconciler
     token_use: TokenUse
     visitors: Visitors

@@ -29,6 +29,7 @@ def report(request: Report, service: Service, _worker: WorkerCaller, version: Ve
     with service.meters.reports.time(), service.store.write() as session:
         workers.seen(session, request.worker_id, request)
         commands = queue.report(session, request, service.settings.lease_seconds, service.settings.policy)
+    commands = service.pruning.orders(request, commands)
     if any(run.outcome is not None for run in request.runs):
         service.reconciler.wake()
         service.dispatcher.wake()

@@ -14,7 +14,7 @@ import schedules
 from service.domain import lifecycle, reopening, sweeps
 from service.domain.access import Principal
 from service.domain.plan import MAX_RUNS, Plan, distinct
-from service.domain.space import HORIZON, Configuration, SearchSpace, label_of
+from service.domain.space import HORIZON, Configuration, SearchSpace
 from service.errors import InvalidError
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial
 from service.wire.lifecycle import Extension
@@ -49,8 +49,8 @@ def extended(spec: SweepSpec, wish: Extension, trials_total: int) -> dict[str, A
     if wish.total_steps is not None:
         content["total_steps"]["values"] = _union(spec.total_steps.values, wish.total_steps.values)
     if wish.space is not None:
-        labels = {label_of(raw) for raw in spec.space.schedule}
-        added = [raw for raw in wish.space.schedule if label_of(raw) not in labels]
+        present_schedules = [_mapping(raw) for raw in spec.space.schedule]
+        added = [raw for raw in wish.space.schedule if _mapping(raw) not in present_schedules]
         content["space"]["schedule"] = [*spec.space.schedule, *added]
         present, space = spec.space.dimensions(), SearchSpace(spec)
         for name, dimension in wish.space.dimensions().items():
@@ -81,6 +81,7 @@ def extend(session: Session, principal: Principal, sweep_id: int, plan: Plan, wi
     before, after = SweepSpec.model_validate(sweep.spec), plan.space.spec
     if after.model_copy(update={"priority": before.priority}) == before:
         return sweep
+    _demand_same_names(SearchSpace(before), plan.space)
     trials = session.scalars(select(Trial).where(Trial.sweep_id == sweep_id).order_by(Trial.number)).all()
     if after.sampler.type == "grid":
         further, total = _further_points(plan, trials)
@@ -110,6 +111,23 @@ def extend(session: Session, principal: Principal, sweep_id: int, plan: Plan, wi
         session, principal, sweep, "sweep.extended", **wish.model_dump(mode="json", by_alias=True, exclude_none=True)
     )
     return sweep
+
+
+def _mapping(schedule: str | dict[str, Any]) -> dict[str, Any]:
+    return {"type": schedule} if isinstance(schedule, str) else dict(schedule)
+
+
+def _demand_same_names(before: SearchSpace, after: SearchSpace) -> None:
+    """Refuse schedules beside which the earlier ones would be called something else: trials are kept by these names.
+
+    Raises:
+        InvalidError: a schedule, or a parameter of its own, would be renamed.
+    """
+    for label, entry in before.entries.items():
+        names = {axis.name for axis in entry.own}
+        if label not in after.entries or names != {axis.name for axis in after.entries[label].own}:
+            problem = f"{label} could not be told from what is added"
+            raise _invalid("space.schedule", problem, "submit another sweep for it, with warm_start")
 
 
 def _union(present: Sequence[Any], more: Sequence[Any]) -> list[Any]:

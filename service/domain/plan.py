@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import schedules
+from service.domain import searching
+from service.domain.axes import Axis
 from service.domain.findings import shown
-from service.domain.space import HORIZON, SCHEDULE, Axis, Configuration, Entry, SearchSpace
+from service.domain.space import HORIZON, SCHEDULE, Configuration, Entry, SearchSpace
 from service.errors import InvalidError
 from service.wire.problem import FieldProblem
 from service.wire.sweep import Model, SweepSpec
@@ -66,13 +68,14 @@ def plan(spec: SweepSpec) -> Plan:
     sound = [entry for entry in space.entries.values() if problems.of_entry(entry)]
     problems.of_axes()
     problems.of_warm_start()
+    problems.of_searching()
     whole = problems.of_size() and spec.sampler.type == "grid"
     # Where the grid is not to be had, the ends of its axes still show what is wrong with them.
     samples = _grid(space, sound) if whole else _corners(space, sound)
     pairs = [(sample, schedule) for sample in samples if (schedule := problems.of_configuration(sample)) is not None]
     grid: list[Configuration] = []
     built = [schedule for _, schedule in pairs]
-    findings = _of_unused(space)
+    findings = [*_of_unused(space), *searching.findings(space)]
     if whole and len(sound) == len(space.entries) and len(pairs) == len(samples):
         grid, built = distinct(samples, built)
         findings += _of_duplicates(len(samples) - len(grid))
@@ -127,22 +130,25 @@ class _Problems:
             problem = f"{kind!r} is not a schedule" if kind is not None else "it has no type"
             self.add(field, problem, closest(str(kind), schedules.FAMILIES))
             return False
-        for name in entry.fixed:
+        for error in entry.unsound:
+            self.add(f"{field}.{error.parameter}", error.problem, error.remedy)
+        for name in sorted(entry.gives):
             if name == HORIZON:
                 self.add(f"{field}.{name}", "the length of runs is not a schedule's own", f"give {HORIZON} at the top")
             elif name != "type" and name not in entry.takes:
                 self.add(f"{field}.{name}", f"{kind} has no such parameter", closest(name, sorted(entry.takes)))
         for parameter in schedules.FAMILIES[kind].parameters():
             name = parameter.name
-            supplied = name in entry.fixed or name in self._space.axes or name in (HORIZON, "d_model")
+            supplied = name in entry.gives or name in self._space.axes or name in (HORIZON, "d_model")
             if parameter.required and not supplied:
                 place = f"space.{name}" if name in ("peak_lr", "warmup_steps") else f"{field}.{name}"
                 self.add(place, f"{kind} needs {name} and it is missing", f"give {place}: {parameter.doc}")
         return len(self._found) == before
 
     def of_axes(self) -> None:
-        for axis in self._space.axes.values():
-            field = f"space.{axis.name}"
+        entries = self._space.entries.values()
+        own = [(f"space.schedule.{one.position}.{axis.parameter}", axis) for one in entries for axis in one.own]
+        for field, axis in [*((f"space.{name}", axis) for name, axis in self._space.axes.items()), *own]:
             if self._space.spec.sampler.type == "grid" and axis.values is None:
                 remedy = f"list the values, such as {_as_values(axis)}, or use sampler random or tpe"
                 self.add(field, "a grid needs listed values, and this is a range", remedy)
@@ -157,6 +163,10 @@ class _Problems:
         if self._space.spec.warm_start is not None and self._space.spec.sampler.type == "grid":
             problem = "a grid trains all of its points, whatever is known"
             self.add("warm_start", problem, "leave it out, or use a sampler that learns, such as tpe")
+
+    def of_searching(self) -> None:
+        for problem in searching.problems(self._space.spec):
+            self.add(problem.field, problem.problem, problem.remedy)
 
     def of_size(self) -> bool:
         """Whether there is a size, and it is not too large."""
@@ -195,7 +205,7 @@ class _Problems:
 
     def _place(self, configuration: Configuration, name: str) -> str:
         entry = self._space.entries[str(configuration.point["schedule"])]
-        if name in entry.fixed:
+        if name in entry.gives:
             return f"space.schedule.{entry.position}.{name}"
         if name in self._space.axes:
             return f"space.{name}"

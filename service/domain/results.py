@@ -8,7 +8,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from service.store import clock
-from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Run, Sweep, Trial
+from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Run, Sweep, Trial, in_state
 from service.wire.views import RunState
 
 # A trial's state is the first of these that one of its runs has: a lost replicate spoils the comparison.
@@ -30,6 +30,7 @@ def settle(session: Session, runs: Sequence[Run]) -> None:
     trial_ids = {run.trial_id for run in runs if run.state in ENDED_RUN_STATES}
     if not trial_ids:
         return
+    _end_waiting(session, {run.trial_id for run in runs if run.state == "pruned"})
     trials = session.scalars(
         select(Trial)
         .where(Trial.id.in_(trial_ids))
@@ -57,20 +58,36 @@ def settle(session: Session, runs: Sequence[Run]) -> None:
     session.flush()
 
 
+def _end_waiting(session: Session, trial_ids: Collection[int]) -> None:
+    """End the queued runs of pruned trials; one that is just being claimed is pruned when it first reports."""
+    if not trial_ids:
+        return
+    waiting = select(Run).where(Run.trial_id.in_(trial_ids), in_state(Run.state, "queued")).order_by(Run.id)
+    now = clock.now(session)
+    for run in session.scalars(waiting.with_for_update(skip_locked=True)):
+        run.state = "pruned"
+        run.ended_at = now
+        run.to_track = run.attempt > 0
+    session.flush()
+
+
 def settle_trial(trial: Trial, runs: Sequence[Run], mode: str) -> bool:
     """Set a trial's state, its value (the mean over replicates) and their spread, if all of its runs have ended.
 
     Returns whether it has ended now.
 
-    The spread is the sample standard deviation (n - 1). A diverged run counts with its initial loss, whatever `mode`.
+    The spread is the sample standard deviation (n - 1). A diverged run counts with its initial loss, whatever `mode`. A
+    pruned trial has the mean of the runs that completed or, where none did, of the losses at which runs were pruned.
     """
     states = {run.state for run in runs}
     if trial.state in ENDED_RUN_STATES or not states <= set(ENDED_RUN_STATES):
         return False
     trial.state = next(state for state in _PRECEDENCE if state in states)
     trial.to_tell = True
-    values = [value for run in runs if (value := run_value(run, mode)) is not None]
-    if trial.state in ("cancelled", "failed") or len(values) < len(runs):
+    counted = [run for run in runs if run.state != "pruned"] or runs
+    values = [value for run in counted if (value := run_value(run, mode)) is not None]
+    lacking = not values or (len(values) < len(counted) and trial.state != "pruned")
+    if trial.state in ("cancelled", "failed") or lacking:
         return True
     trial.value = fmean(values)
     trial.spread = stdev(values) if len(values) > 1 else None

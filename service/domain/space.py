@@ -5,58 +5,47 @@ space, `total_steps` is there when several horizons are trained, and then come t
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
 import schedules
-from service.wire.space import BetasDimension, Dimension
+from service.domain.axes import Axis, Point, Scalar, axis_of
+from service.domain.own import OwnError, is_swept, own_axis
 from service.wire.sweep import SweepSpec
 
 SCHEDULE = "schedule"
 HORIZON = "total_steps"
-Scalar = int | float | str
-Point = dict[str, Scalar]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A schedule of the space: `fixed` are the parameters that it sets itself, its type among them."""
+    """A schedule of the space: `fixed` are the parameters that it sets itself, its type among them.
+
+    `own` are the axes that it alone has, and `unsound` says which of the dimensions that it gives are none.
+    """
 
     label: str
     position: int
     fixed: Mapping[str, Any]
+    own: tuple[Axis, ...] = ()
+    unsound: tuple[OwnError, ...] = ()
 
     @cached_property
     def takes(self) -> frozenset[str]:
         """The parameters of its family; none if there is no such family."""
-        kind = self.fixed.get("type")
-        family = schedules.FAMILIES.get(kind) if isinstance(kind, str) else None
-        return frozenset(parameter.name for parameter in family.parameters()) if family else frozenset()
+        return frozenset(_parameters(self.fixed.get("type")))
+
+    @cached_property
+    def gives(self) -> frozenset[str]:
+        """The parameters that it fixes or sweeps itself."""
+        return frozenset(self.fixed) | {axis.parameter for axis in self.own} | {one.parameter for one in self.unsound}
 
     def uses(self, axis: str) -> bool:
-        """Whether an axis changes anything for this schedule."""
-        return axis.startswith("optimizer.") or (axis in self.takes and axis not in self.fixed)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A dimension of the space that can be sampled: listed `values`, or a range from `low` to `high`."""
-
-    name: str
-    values: tuple[Scalar, ...] | None
-    low: float = 0
-    high: float = 0
-    log: bool = False
-    integer: bool = False
-
-    @property
-    def listed(self) -> Sequence[Scalar] | None:
-        """Every value that it has; None if they cannot be counted."""
-        if self.values is None and self.integer:
-            return range(int(self.low), int(self.high) + 1)
-        return self.values
+        """Whether an axis of the whole space changes anything for this schedule."""
+        return axis.startswith("optimizer.") or (axis in self.takes and axis not in self.gives)
 
 
 @dataclass(frozen=True)
@@ -73,16 +62,15 @@ class SearchSpace:
 
     def __init__(self, spec: SweepSpec) -> None:
         self.spec = spec
-        labelled = [_entry(position, raw) for position, raw in enumerate(spec.space.schedule)]
-        self.entries = {entry.label: entry for entry in reversed(labelled)}
-        self.entries = {entry.label: self.entries[entry.label] for entry in labelled}
+        self.entries = {entry.label: entry for entry in _entries(spec.space.schedule)}
         self.horizons = tuple(spec.total_steps.values)
-        self.axes = {name: _axis(name, dimension) for name, dimension in spec.space.dimensions().items()}
+        self.axes = {name: axis_of(name, dimension) for name, dimension in spec.space.dimensions().items()}
 
     def axes_of(self, entry: Entry) -> list[Axis]:
         """The axes along which the trials of one schedule vary, its horizon among them."""
         horizon = [Axis(HORIZON, self.horizons)] if len(self.horizons) > 1 else []
-        return horizon + [axis for axis in self.axes.values() if entry.uses(axis.name)]
+        shared = [axis for axis in self.axes.values() if entry.uses(axis.name)]
+        return [*horizon, *shared, *entry.own]
 
     def grid_size(self) -> int | None:
         """How many points the grid has, counted without making them; None if an axis is a range."""
@@ -114,7 +102,7 @@ class SearchSpace:
     def corners(self, entry: Entry) -> Iterator[Point]:
         """The points at the ends of every axis of one schedule: what is valid there is valid between."""
         axes = self.axes_of(entry)
-        for values in itertools.product(*(_ends(axis) for axis in axes)):
+        for values in itertools.product(*(axis.ends for axis in axes)):
             yield point_of(entry, axes, values)
 
     def completed(self, point: Point) -> Point:
@@ -128,8 +116,12 @@ class SearchSpace:
         if "d_model" in entry.takes:
             schedule.setdefault("d_model", self.spec.model.d_model)
         optimizer = self.spec.optimizer.model_dump(mode="json")
+        own = {axis.name: axis for axis in entry.own}
         for name, value in point.items():
             if name in (SCHEDULE, HORIZON):
+                continue
+            if name in own:
+                schedule[own[name].parameter] = own[name].meant(value)
                 continue
             if name.startswith("optimizer."):
                 field = name.removeprefix("optimizer.")
@@ -139,38 +131,59 @@ class SearchSpace:
         return Configuration(point, schedule, optimizer)
 
 
-def label_of(raw: str | dict[str, Any]) -> str:
-    """The name of a schedule of the space, by which points choose it; it tells all that the schedule fixes."""
-    return _entry(0, raw).label
+def _entries(given: Sequence[str | dict[str, Any]]) -> list[Entry]:
+    """The schedules of a space, each under a label of its own."""
+    raw = [{"type": one} if isinstance(one, str) else dict(one) for one in given]
+    swept = [_swept(one) for one in raw]
+    fixed = [{name: one[name] for name in one if name not in own} for one, own in zip(raw, swept, strict=True)]
+    labels = _distinct([_label(one) for one in fixed], [_label(*pair) for pair in zip(fixed, swept, strict=True)])
+    labels = _distinct(labels, [f"{label} #{position}" for position, label in enumerate(labels)])
+    kinds = Counter(str(one.get("type")) for one, own in zip(raw, swept, strict=True) if own)
+    found = []
+    for index, (one, own) in enumerate(zip(raw, swept, strict=True)):
+        kind = str(one.get("type"))
+        prefix = kind if kinds[kind] == 1 else labels[index]
+        found.append(_with_own(Entry(labels[index], index, fixed[index]), prefix, {name: one[name] for name in own}))
+    return found
 
 
-def _entry(position: int, raw: str | dict[str, Any]) -> Entry:
-    fixed: dict[str, Any] = {"type": raw} if isinstance(raw, str) else dict(raw)
-    own = ", ".join(f"{name}={value}" for name, value in sorted(fixed.items()) if name != "type")
+def _distinct(labels: Sequence[str], longer: Sequence[str]) -> list[str]:
+    """The labels, where one occurs twice the longer ones."""
+    often = Counter(labels)
+    return [long if often[label] > 1 else label for label, long in zip(labels, longer, strict=True)]
+
+
+def _with_own(entry: Entry, prefix: str, given: Mapping[str, Any]) -> Entry:
+    parameters = _parameters(entry.fixed.get("type"))
+    own, unsound = [], []
+    for name, dimension in given.items():
+        try:
+            own.append(own_axis(prefix, parameters[name], dimension))
+        except OwnError as error:
+            unsound.append(error)
+    return replace(entry, own=tuple(own), unsound=tuple(unsound))
+
+
+def _swept(raw: Mapping[str, Any]) -> list[str]:
+    """The parameters for which an entry gives a dimension."""
+    parameters = _parameters(raw.get("type"))
+    return [name for name, value in raw.items() if name in parameters and is_swept(parameters[name], value)]
+
+
+def _parameters(kind: object) -> dict[str, schedules.Parameter]:
+    family = schedules.FAMILIES.get(kind) if isinstance(kind, str) else None
+    return {parameter.name: parameter for parameter in family.parameters()} if family else {}
+
+
+def _label(fixed: Mapping[str, Any], swept: Sequence[str] = ()) -> str:
+    own = [f"{name}={value}" for name, value in sorted(fixed.items()) if name != "type"]
+    own += sorted(swept)
     kind = str(fixed.get("type", ""))
-    return Entry(f"{kind}({own})" if own else kind, position, fixed)
-
-
-def _axis(name: str, dimension: Dimension[int] | Dimension[float] | BetasDimension) -> Axis:
-    if isinstance(dimension, BetasDimension):
-        return Axis(name, tuple(f"{beta1}, {beta2}" for beta1, beta2 in dimension.values))
-    if dimension.values is not None:
-        return Axis(name, tuple(dimension.values))
-    low, high = dimension.bounds()
-    return Axis(name, None, low, high, dimension.log, isinstance(low, int))
+    return f"{kind}({', '.join(own)})" if own else kind
 
 
 def _betas(text: str) -> list[float]:
     return [float(beta) for beta in text.split(",")]
-
-
-def _ends(axis: Axis) -> tuple[Scalar, ...]:
-    if axis.values is None:
-        return (axis.low, axis.high)
-    if any(isinstance(value, str) for value in axis.values):
-        return axis.values[:1]
-    numbers = cast("tuple[float, ...]", axis.values)
-    return tuple(dict.fromkeys((min(numbers), max(numbers))))
 
 
 def point_of(entry: Entry, axes: Sequence[Axis], values: Sequence[Scalar]) -> Point:

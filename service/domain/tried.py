@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import schedules
-from service.domain.space import Axis, Configuration, Point, Scalar, SearchSpace, point_of
+from service.domain.axes import Axis, Point, Scalar
+from service.domain.space import Configuration, SearchSpace, point_of
 from service.store.tables import Sweep, Trial
 
 MAX_CACHED = 64

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain.access import Principal
+from service.domain.axes import Axis, Point, Scalar
 from service.domain.plan import Plan
-from service.domain.space import HORIZON, SCHEDULE, Axis, Point, Scalar, SearchSpace
+from service.domain.space import HORIZON, SCHEDULE, SearchSpace
 from service.domain.tried import identity
 from service.errors import InvalidError
 from service.store.tables import Sweep, Trial
@@ -53,20 +54,35 @@ def point_in(space: SearchSpace, schedule: Mapping[str, Any], optimizer: Mapping
     given = {**schedule, **{f"optimizer.{name}": value for name, value in optimizer.items()}}
     given["optimizer.betas"] = ", ".join(str(beta) for beta in optimizer["betas"])
     for entry in space.entries.values():
-        axes = space.axes_of(entry)
-        if entry.fixed["type"] != schedule["type"] or not all(_has(axis, given.get(axis.name)) for axis in axes):
+        if entry.fixed["type"] != schedule["type"]:
             continue
-        point: Point = {SCHEDULE: entry.label, **{axis.name: given[axis.name] for axis in axes}}
+        values = {axis.name: _on(axis, given.get(axis.parameter)) for axis in space.axes_of(entry)}
+        point: Point = {SCHEDULE: entry.label, **{name: value for name, value in values.items() if value is not None}}
+        if len(point) <= len(values):
+            continue
         configuration = space.configuration(point)
         if identity(configuration.schedule, configuration.optimizer) == wanted:
             return point
     return None
 
 
-def _has(axis: Axis, value: Scalar | None) -> bool:
+def inherited(session: Session, sweep: Sweep, space: SearchSpace) -> list[tuple[Point, Trial]]:
+    """The trials of an older sweep with which a sweep begins, each at its point of the sweep's space."""
+    older = session.scalars(select(Trial).where(Trial.id.in_(sweep.warm or []))).all()
+    by_id = {trial.id: trial for trial in older}
+    found = []
+    for trial_id in sweep.warm or []:
+        point = point_in(space, by_id[trial_id].schedule, by_id[trial_id].optimizer)
+        assert point is not None, "a space that grows loses no point"
+        found.append((point, by_id[trial_id]))
+    return found
+
+
+def _on(axis: Axis, meant: Any) -> Scalar | None:
+    """The value of an axis that means this; None if it has none."""
     if axis.values is not None:
-        return value in axis.values
-    return isinstance(value, int | float) and axis.low <= value <= axis.high
+        return next((value for value in axis.values if axis.meant(value) == meant), None)
+    return meant if isinstance(meant, int | float) and axis.low <= meant <= axis.high else None
 
 
 def _trials(session: Session, sweep_id: int) -> Sequence[Trial]:

@@ -86,12 +86,12 @@ class ValPoint(Wire):
 
 
 class Outcome(Wire):
-    """How a run ended. `value` is what the sampler learns; a diverged run has its initial loss.
+    """How a run ended. `value` is what the sampler learns; a diverged run has its initial loss, a pruned one its last.
 
     A failed one says by its `cause` whether it is worth another try; see `service.domain.triage`.
     """
 
-    state: Literal["completed", "diverged", "failed"]
+    state: Literal["completed", "pruned", "diverged", "failed"]
     cause: Literal["out_of_memory", "crash", "bad_data"] | None = None
     value: float | None = None
     diverged_at: int | None = None
@@ -145,11 +145,15 @@ class Command(Wire):
 
     `park`: keep its state, free its lane, and give it back by a `Release` once whoever goes on with it can find the
     state. Until then it is reported on as before; a run that ends first just ends. The order is repeated in every
-    answer, and cannot be taken back.
+    answer, and cannot be taken back. `prune`: end it now with its last loss.
     """
 
     run_id: int
-    command: Annotated[Literal["continue", "stop", "lost", "park"], NewWord("park", since=2, before="continue")]
+    command: Annotated[
+        Literal["continue", "stop", "lost", "park", "prune"],
+        NewWord("park", since=2, before="continue"),
+        NewWord("prune", since=2, before="continue"),
+    ]
 
 
 class Orders(Wire):

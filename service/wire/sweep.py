@@ -6,25 +6,12 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from service.wire.base import Wire, refusal
 from service.wire.placement import Resources
+from service.wire.search import Pruner, Sampler, Seed
 from service.wire.space import Betas, Space, check_distinct
 
 # Neither control characters, which a terminal obeys, nor those that turn the direction of what follows.
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
 Name = Annotated[str, Field(min_length=1, max_length=120, pattern=PRINTABLE)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
-class Sampler(Wire):
-    """How configurations are chosen. `grid` takes every combination once; the others need `trials`."""
-
-    type: Literal["grid", "random", "tpe"] = "tpe"
-    seed: Seed = 0
-
-
-class Pruner(Wire):
-    """Which runs are stopped early: none, since decaying schedules look bad until they decay."""
-
-    type: Literal["none"] = "none"
 
 
 class Objective(Wire):

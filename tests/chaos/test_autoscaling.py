@@ -36,7 +36,7 @@ def nodes(cluster: RayCluster) -> int:
 @pytest.mark.timeout(600)
 def test_machines_come_with_the_queue_and_go_with_it(cluster: RayCluster) -> None:
     def waits_for(pool: str) -> str | None:
-        return cluster.client.submit(spec(UPDATES) | {"resources": {"label": {"pool": pool}}}).waiting
+        return cluster.client.submit(spec(UPDATES) | {"resources": {"label": {"pool": pool}}}).waits_for
 
     cluster.wait_until(lambda: "looking after" in cluster.fleet.log.read_text(), "the fleet has begun")
     cluster.wait_until(lambda: "POST /fleets 200" in cluster.service.log.read_text(), "the fleet has reported")

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import optuna
+from optuna.trial import FrozenTrial
 from sqlalchemy import select, update
 
 from service.domain import access, quarantine, queue, sweeps, workers
 from service.domain.access import Principal
 from service.domain.corpora import CorpusLibrary, Text
+from service.domain.curves import Curves
 from service.domain.plan import plan
+from service.pruning import Pruning
 from service.sampling import Sampling
 from service.store.engine import Store
 from service.store.tables import Run, Sweep, Trial
@@ -45,10 +49,12 @@ class Harness:
     store: Store
     studies: Studies
     sampling: Sampling = field(init=False)
+    pruning: Pruning = field(init=False)
     principal: Principal = field(init=False)
 
     def __post_init__(self) -> None:
         self.sampling = Sampling(self.store, self.studies)
+        self.pruning = Pruning(self.store, Curves(stale_seconds=0))
         with self.store.write() as session:
             team = access.ensure_team(session, "red")
             user = access.ensure_user(session, team, "ada")
@@ -98,7 +104,8 @@ class Harness:
         """Report on runs."""
         request = Report(worker_id=worker_id, updates_per_second=1.0, runs=list(news))
         with self.store.write() as session:
-            return queue.report(session, request, LEASE_SECONDS)
+            commands = queue.report(session, request, LEASE_SECONDS)
+        return self.pruning.orders(request, commands)
 
     def finish(
         self, worker_id: int, leases: Sequence[Lease], value: float | None = None, **outcome: Any
@@ -132,6 +139,10 @@ class Harness:
         """The trials of a sweep."""
         with self.store.read() as session:
             return list(session.scalars(select(Trial).where(Trial.sweep_id == sweep_id).order_by(Trial.number)))
+
+    def told(self, name: str) -> list[FrozenTrial]:
+        """The trials of a study, as Optuna itself reads them."""
+        return optuna.load_study(study_name=name, storage=self.studies.storage).trials
 
     def sweep(self, sweep_id: int) -> Sweep:
         """A sweep's row."""

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -188,7 +189,7 @@ class Lives(RuleBasedStateMachine):
             assert {trial.state for trial in trials} <= {"completed", "diverged"}
         assert not [trial for trial in trials if trial.to_tell]
         name = f"red/{self.names[sweep_id]} #{sweep_id}" + (f" (space {sweep.study + 1})" if sweep.study else "")
-        told = self.studies._study(name).trials
+        told = optuna.load_study(study_name=name, storage=self.studies.storage).trials
         values = Counter((one.user_attrs["trial"], one.value) for one in told if one.state == TrialState.COMPLETE)
         assert values == Counter((trial.number, trial.value) for trial in trials if trial.value is not None)
         assert not [one for one in told if one.state == TrialState.RUNNING]

@@ -75,7 +75,7 @@ def test_each_cause_has_a_budget_of_its_own_and_evictions_cost_nothing(harness: 
     assert ends(run) == ["crash", "out_of_memory", "evicted", "crash", "out_of_memory", "evicted", "completed"]
     assert [one.step for one in run.attempts] == [3, 3, 5, 3, 3, 0, 20]
     harness.sampling.tell(sweep)
-    (told,) = harness.studies._study(f"red/grid #{sweep}").trials
+    (told,) = harness.told(f"red/grid #{sweep}")
     assert {key: told.user_attrs[key] for key in ("outcome", "attempts", "evictions")} == {
         "outcome": "completed",
         "attempts": 7,
@@ -107,7 +107,7 @@ def test_the_study_hears_why_a_trial_failed(harness: Harness) -> None:
     (lease,) = harness.claim(worker)
     harness.report(worker, news(lease, Outcome(state="failed", cause="bad_data", error="no such text"), step=0))
     harness.sampling.tell(sweep)
-    (told,) = harness.studies._study(f"red/grid #{sweep}").trials
+    (told,) = harness.told(f"red/grid #{sweep}")
     assert (told.user_attrs["outcome"], told.user_attrs["error"]) == ("bad_data", "no such text")
 
 
@@ -147,7 +147,7 @@ def test_a_run_that_kills_three_workers_is_quarantined_with_the_evidence_and_the
     assert {run.outcome for run_id, run in states.items() if run_id != poison} == {"completed"}
     assert harness.sweep(sweep).state == "completed"
     harness.sampling.tell(sweep)
-    told = harness.studies._study(f"red/grid #{sweep}").trials
+    told = harness.told(f"red/grid #{sweep}")
     assert [one.user_attrs["outcome"] for one in told].count("quarantined") == 1
 
 

@@ -36,7 +36,11 @@ entries = st.one_of(
     st.builds(
         lambda kind, own: {"type": kind} | own,
         st.sampled_from([*schedules.FAMILIES]),
-        st.dictionaries(st.sampled_from(family_parameters), st.one_of(st.floats(0, 2), st.integers(0, 50)), max_size=2),
+        st.dictionaries(
+            st.sampled_from(family_parameters),
+            st.one_of(st.floats(0, 2), st.integers(0, 50), numbers, st.lists(st.sampled_from(["cosine", 3, 0.1]))),
+            max_size=2,
+        ),
     ),
 )
 spaces = st.fixed_dictionaries(
@@ -52,7 +56,11 @@ spaces = st.fixed_dictionaries(
 sweeps = st.fixed_dictionaries(
     {"space": spaces, "total_steps": st.one_of(st.integers(1, 100), st.lists(st.integers(1, 99), max_size=3))},
     optional={
-        "sampler": st.fixed_dictionaries({"type": st.sampled_from(["grid", "random", "tpe"])}),
+        "sampler": st.fixed_dictionaries({"type": st.sampled_from(["grid", "random", "qmc", "tpe", "gp", "cmaes"])}),
+        "pruner": st.fixed_dictionaries(
+            {"type": st.sampled_from(["none", "median", "hyperband", "wilcoxon", "phase"])},
+            optional={"n_startup_trials": st.integers(0, 3), "min_resource": st.integers(0, 200)},
+        ),
         "trials": st.integers(1, 50),
         "replicates": st.integers(1, 3),
         "model": st.fixed_dictionaries({}, optional={"d_model": st.integers(1, 65), "n_heads": st.integers(1, 5)}),

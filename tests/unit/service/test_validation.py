@@ -40,7 +40,7 @@ def problems(body: Any, model: type = SweepSpec) -> dict[str, str]:
         ({"total_steps": "many"}, "total_steps", "a number of updates, or a list"),
         ({"trials": -1}, "trials", ">= 1"),
         ({"name": "two\nlines"}, "name", "one line"),
-        ({"sampler": {"type": "sobol"}}, "sampler.type", "'grid', 'random' or 'tpe'"),
+        ({"sampler": {"type": "sobol"}}, "sampler.type", "'qmc', 'tpe', 'gp' or 'cmaes'"),
         ({"model": {"d_model": 65, "n_heads": 4}}, "model", "such as 5"),
         ({"model": {"dropout": 1.0}}, "model.dropout", "give a number < 1"),
         ({"model": {"dropout": -0.1}}, "model.dropout", "give a number >= 0"),

@@ -24,6 +24,7 @@ from worker.lanes.sharing import SharedLanes
 from worker.link import Link
 from worker.loop import Loop
 from worker.metering import Meter
+from worker.replay import replay_run
 from worker.reporting import Reporter
 from worker.states import States
 from worker.tracking import Ending, Tracker
@@ -261,6 +262,24 @@ def test_the_first_of_siblings_is_ordered_away_and_the_others_go_on(order: str, 
         assert_same_record(worked, one)
     assert 1 not in worked.service.outcomes
     assert (1 in worked.killed()) == (order == "stop")
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_pruned_sibling_ends_with_a_complete_record_and_the_others_go_on(lanes: int) -> None:
+    worked = Worked(SIBLINGS, lanes, {1: "prune"})
+    for one in SIBLINGS[1:]:
+        assert_same_record(worked, one)
+    outcome, ending = worked.service.outcomes[1], worked.tracker.endings[1]
+    assert (outcome.state, ending.status, ending.outcome) == ("pruned", "FINISHED", "pruned")
+    steps = [step for step, _ in worked.tracker.sequence(1, "lr")]
+    assert steps == list(range(1, len(steps) + 1))
+    assert 0 < len(steps) < 40
+    for key in ("lr", "train_loss", "val_loss"):
+        whole = alone(SIBLINGS[0]).tracker.sequence(1, key)
+        assert worked.tracker.sequence(1, key) == [pair for pair in whole if pair[0] <= steps[-1]]
+    assert outcome.value == ending.history.val_loss[-1][1]
+    replayed = replay_run(SIBLINGS[0], FakeCorpora(), ending.history.compressed())
+    assert (replayed.updates, replayed.same_rates, replayed.parts_at) == (len(steps), True, None)
 
 
 def test_siblings_diverge_each_by_the_window_of_its_own_length() -> None:

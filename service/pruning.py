@@ -1,0 +1,86 @@
+"""Ending hopeless trials: what workers report is judged, and they are told which of their runs to end.
+
+Nothing is written here: an order that is lost on the way is given again, by whoever hears the next report. The run ends
+when its worker has closed its record and reports that it was pruned; see `docs/decisions/0020`.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain import descriptions
+from service.domain.curves import Curves
+from service.domain.pruning import Judge
+from service.store.engine import Store
+from service.store.tables import Run, Sweep, Team, in_state
+from service.wire.protocol import Command, Report, RunReport
+from service.wire.sweep import SweepSpec
+
+log = logging.getLogger(__name__)
+
+
+class Pruning:
+    """Gives the orders to prune."""
+
+    def __init__(self, store: Store, curves: Curves | None = None) -> None:
+        self._store = store
+        self._curves = curves or Curves()
+
+    def orders(self, report: Report, commands: Sequence[Command]) -> list[Command]:
+        """The answer to a report that was written down: `commands`, and `prune` for runs of hopeless trials."""
+        training = {
+            news.run_id: news
+            for news, answer in zip(report.runs, commands, strict=True)
+            if answer.command == "continue" and news.outcome is None
+        }
+        hopeless: set[int] = set()
+        if training:
+            with self._store.read() as session:
+                for sweep, team, runs in _pruned_sweeps(session, list(training)):
+                    news = [(trial_id, training[run_id]) for run_id, trial_id in runs]
+                    trials = self._hopeless(session, sweep, team, news)
+                    hopeless |= {run_id for run_id, trial_id in runs if trial_id in trials}
+        for run_id in sorted(hopeless):
+            log.info("run %d is pruned", run_id, extra={"action": "run.pruned", "run_id": run_id})
+        return [
+            Command(run_id=answer.run_id, command="prune") if answer.run_id in hopeless else answer
+            for answer in commands
+        ]
+
+    def _hopeless(self, session: Session, sweep: Sweep, team: str, news: Sequence[tuple[int, RunReport]]) -> set[int]:
+        """Which trials of a sweep to end: those that are judged so, and those of which a run was pruned."""
+        spec = SweepSpec.model_validate(sweep.spec)
+        steps: dict[int, set[int]] = {trial_id: set() for trial_id, _ in news}
+        for trial_id, run in news:
+            steps[trial_id] |= {point.step for point in run.val}
+        begun = select(Run.trial_id).where(Run.trial_id.in_(steps), in_state(Run.state, "pruned"))
+        hopeless = set(session.scalars(begun))
+        to_judge = [trial_id for trial_id, new in steps.items() if new and trial_id not in hopeless]
+        if not to_judge:
+            return hopeless
+        judge = Judge(
+            pruner=spec.pruner,
+            longest=max(spec.total_steps.values),
+            study=descriptions.experiment_name(team, sweep.name, sweep.id),
+        )
+        others = self._curves.others(session, sweep.id)
+        for trial_id, curve in self._curves.of(session, to_judge).items():
+            if judge.is_hopeless(curve, steps[trial_id], others):
+                hopeless.add(trial_id)
+        return hopeless
+
+
+def _pruned_sweeps(session: Session, run_ids: Sequence[int]) -> list[tuple[Sweep, str, list[tuple[int, int]]]]:
+    """The sweeps of runs that have a pruner, with their teams' names, and these runs with their trials."""
+    rows = session.execute(
+        select(Run.id, Run.trial_id, Sweep, Team.name)
+        .join(Sweep, Run.sweep_id == Sweep.id)
+        .join(Team, Sweep.team_id == Team.id)
+        .where(Run.id.in_(run_ids), Sweep.spec["pruner"]["type"].as_string() != "none")
+    )
+    found: dict[int, tuple[Sweep, str, list[tuple[int, int]]]] = {}
+    for run_id, trial_id, sweep, team in rows:
+        found.setdefault(sweep.id, (sweep, team, []))[2].append((run_id, trial_id))
+    return list(found.values())
