@@ -176,7 +176,13 @@ def test_the_ray_cluster_takes_the_place_of_the_workers_and_begins_with_none(tre
     assert (group["replicas"], group["minReplicas"]) == (0, 0)
     by_name = dict(containers(documents))
     assert by_name["ray's head: fleet"]["command"][:2] == ["rampline", "fleet"]
-    assert by_name["ray's gpu: ray-worker"]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert f"--max-workers={group['maxReplicas']}" in by_name["ray's head: fleet"]["command"]
+    resources = by_name["ray's gpu: ray-worker"]["resources"]
+    known = yaml.safe_load(of_kind(documents, "ConfigMap")["node-types"]["data"]["node-types.yaml"])
+    has = {"CPU": int(resources["requests"]["cpu"]), "GPU": int(resources["limits"]["nvidia.com/gpu"])}
+    assert known["available_node_types"] == {
+        group["groupName"]: {"resources": has, "max_workers": group["maxReplicas"]}
+    }, "what the fleet believes is what there is"
 
 
 def test_the_schemas_are_those_of_the_compose_file(tree: Path) -> None:
