@@ -85,6 +85,7 @@ class Fleet:
                 placed = place is not None and member.state == "alive"
                 offer = self._learned(member.offer_on(place)) if place is not None and placed else None
                 standing.append(Standing(member.name, member.key, offer))
+        there = [(self._learned(offer), workers) for offer, workers in there]
         decided = plan(
             orders.demand, standing, there, most=self._settings.most, runs_per_worker=self._settings.runs_per_worker
         )

@@ -137,9 +137,9 @@ def drain(
     Their runs go on elsewhere. Ray ends the node by itself once nothing runs there.
     """
     cluster = _cluster(address, name)
-    found = [
-        place for place in cluster.places() if node in (place.name, place.address) or place.node_id.startswith(node)
-    ]
+    places = cluster.places()
+    found = [place for place in places if node in (place.name, place.address)]
+    found = found or [place for place in places if place.node_id.startswith(node)]
     if len(found) != 1:
         what = f"{len(found)} nodes are called {node}" if found else f"no node is called {node}"
         fail(f"{what}; `rampline fleet status` shows their ids, of which the first letters suffice")

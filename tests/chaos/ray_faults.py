@@ -147,11 +147,10 @@ def _machine_drained(cluster: RayCluster) -> list[int]:
     cluster.add(f"{name}+")
     _wait_for_nodes(cluster)
     held = held_by_slots(cluster).get(victim.slot, [])
-    drained = cluster.machines[name]
-    drained.part.wanted = False
     cluster.command("drain", name)
-    cluster.wait_until(lambda: not drained.part.alive, f"Ray ends {name}")
-    cluster.machines.pop(name)
+    drained = cluster.machines.pop(name)
+    cluster.wait_until(lambda: name not in _nodes(cluster), f"Ray ends the node {name}")
+    drained.kill()
     return held
 
 
@@ -218,14 +217,15 @@ def _victim(cluster: RayCluster) -> Victim:
 def _wait_for_nodes(cluster: RayCluster) -> None:
     """Wait until every machine that is switched on is a node of the cluster."""
 
-    def are_there() -> bool:
-        try:
-            names = {node["name"] for node in cluster.status()["nodes"] if node["state"] == "alive"}
-        except AssertionError:  # the head does not answer yet
-            return False
-        return set(cluster.machines) <= names
+    cluster.wait_until(lambda: set(cluster.machines) <= _nodes(cluster), "all machines are nodes")
 
-    cluster.wait_until(are_there, "all machines are nodes")
+
+def _nodes(cluster: RayCluster) -> set[str]:
+    """The names of the nodes that live, none while the head does not answer."""
+    try:
+        return {node["name"] for node in cluster.status()["nodes"]}
+    except AssertionError:
+        return set()
 
 
 def _training(cluster: RayCluster) -> set[int]:

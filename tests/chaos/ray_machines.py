@@ -27,6 +27,8 @@ _SPARING = {
 _HEAD_ID = "f" * 51 + "00000"
 _AUTOSCALING = {
     "RAY_FAKE_CLUSTER": "1",
+    "RAY_enable_autoscaler_v2": "1",
+    "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
     "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
     "AUTOSCALER_UPDATE_INTERVAL_S": "1",
 }
@@ -43,10 +45,15 @@ def autoscaling(port: int) -> dict[str, Any]:
         "cluster_name": "gym",
         "max_workers": 2,
         "idle_timeout_minutes": 0.1,
-        "provider": {"type": "fake_multinode", "gcs_address": f"127.0.0.1:{port}", "head_node_id": _HEAD_ID},
+        "provider": {
+            "type": "fake_multinode",
+            "gcs_address": f"127.0.0.1:{port}",
+            "head_node_id": _HEAD_ID,
+            "launch_multiple": True,
+        },
         "available_node_types": {"ray.head.default": head, "pooled": added},
         "head_node_type": "ray.head.default",
-        "auth": {},
+        "auth": {"ssh_user": "nobody"},
         "file_mounts": {},
         "cluster_synced_files": [],
         **{name: [] for name in commands},
