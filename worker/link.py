@@ -9,7 +9,7 @@ from service.wire.calls import Calls, NoAnswerError
 from service.wire.placement import FleetOrders, FleetReport
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
-from service.wire.retries import CALL_SECONDS, TEXT_SECONDS
+from service.wire.retries import CALL_SECONDS, TEXT_SECONDS, Deadline
 from service.wire.versions import HEADER, NEWEST, spoken, told
 
 Answer = TypeVar("Answer", bound=Wire)
@@ -82,10 +82,10 @@ class Link(Calls):
     def _call(
         self, method: str, path: str, body: Wire | None = None, *, seconds: float = CALL_SECONDS
     ) -> httpx.Response:
-        version = self._version
+        version, deadline = self._version, Deadline(seconds)
         response = self._say(version, method, path, body, seconds)
         if response.status_code in _REFUSALS_OF_A_VERSION and self._version != version:
-            response = self._say(self._version, method, path, body, seconds)
+            response = self._say(self._version, method, path, body, deadline.left())
         if response.is_success:
             return response
         if response.status_code >= 500 or response.status_code == 429:
