@@ -1,5 +1,6 @@
 """The losses of a sweep's trials on the way, as pruners compare them: read once where a trial has ended."""
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,24 +57,29 @@ class _Known:
 
 
 class Curves:
-    """The curves of every sweep that prunes. One that is a little old harms nothing: the next report looks again."""
+    """The curves of every sweep that prunes. Safe to share between threads.
+
+    One that is a little old harms nothing: the next report looks again.
+    """
 
     def __init__(self, stale_seconds: float = STALE_SECONDS, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._of_sweep: OrderedDict[int, _Known] = OrderedDict()
         self._stale = stale_seconds
         self._monotonic = monotonic
+        self._lock = threading.Lock()
 
     def others(self, session: Session, sweep_id: int) -> list[Curve]:
         """The trials of a sweep that have ended, the newest of them, and those under way."""
-        known = self._of_sweep.setdefault(sweep_id, _Known())
-        self._of_sweep.move_to_end(sweep_id)
-        if len(self._of_sweep) > MAX_CACHED:
-            self._of_sweep.popitem(last=False)
-        now = self._monotonic()
-        if now - known.read_at >= self._stale:
-            known.read_at = now
-            self._read(session, sweep_id, known)
-        return [*known.ended.values(), *known.running]
+        with self._lock:
+            known = self._of_sweep.setdefault(sweep_id, _Known())
+            self._of_sweep.move_to_end(sweep_id)
+            if len(self._of_sweep) > MAX_CACHED:
+                self._of_sweep.popitem(last=False)
+            now = self._monotonic()
+            if now - known.read_at >= self._stale:
+                known.read_at = now
+                self._read(session, sweep_id, known)
+            return [*known.ended.values(), *known.running]
 
     def of(self, session: Session, trial_ids: Sequence[int]) -> dict[int, Curve]:
         """The curves of trials as they are now, by the trials' ids."""

@@ -21,7 +21,7 @@ from service.domain.axes import Point
 log = logging.getLogger(__name__)
 
 HELPER = "service.studies.helper"
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 120.0
 _TRIES = 2
 
 
