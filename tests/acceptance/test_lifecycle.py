@@ -57,7 +57,7 @@ def test_a_paused_sweep_frees_its_lanes_and_goes_on_as_if_nothing_had_happened(u
     wait_until(lambda: all(run.step >= 200 for run in runs_of(up, sweep.id)))
     assert up.client.pause(sweep.id).state == "paused"
     wait_until(lambda: [run.state for run in runs_of(up, sweep.id)] == ["paused"] * 2)
-    assert answer(rampline(up, "pause", str(sweep.id), "--json"))["state"] == "paused"
+    assert up.client.pause(sweep.id).state == "paused"
     assert [worker.runs for worker in up.client.workers()] == [[]]
     assert all(200 <= run.step < 2000 for run in runs_of(up, sweep.id))
     wait_until(lambda: {status for status, _ in tags(up, sweep, "run")} == {"SCHEDULED"})
@@ -81,9 +81,10 @@ def test_a_paused_sweep_frees_its_lanes_and_goes_on_as_if_nothing_had_happened(u
 def test_a_completed_sweep_goes_on_at_a_further_length_from_where_its_trunk_was(up: Up) -> None:
     sweep = wait_for_end(up.client, up.client.submit(TRUNK).id)
     assert executed(up, sweep) == 400 + 80
-    for _ in range(2):
-        more = answer(rampline(up, "extend", str(sweep.id), "--total-steps", "800", "--json"))
-        assert more["progress"]["trials_total"] == 4
+    more = answer(rampline(up, "extend", str(sweep.id), "--total-steps", "800", "--json"))
+    assert (
+        more["progress"]["trials_total"] == up.client.extend(sweep.id, {"total_steps": 800}).progress.trials_total == 4
+    )
     ended = wait_for_end(up.client, sweep.id)
     assert (ended.progress.trials_done, ended.progress.updates_done) == (4, 2400)
     assert executed(up, ended) == 800 + 80 + 160, "what a trie over the rates of all four has"
@@ -106,8 +107,7 @@ def test_runs_that_failed_are_tried_again_when_the_cause_is_gone(up: Up, tmp_pat
     assert (failed.state, failed.progress.runs["failed"]) == ("failed", 2)
     assert {run.outcome for run in runs_of(up, failed.id)} == {"bad_data"}
     kept.write_bytes(text)
-    tried = rampline(up, "retry", str(failed.id))
-    assert f"Sweep {failed.id} is running." in tried.stdout, tried
+    assert up.client.retry(failed.id).state == "running"
     ended = wait_for_end(up.client, failed.id)
     assert (ended.state, ended.progress.runs["completed"], ended.progress.trials_done) == ("completed", 2, 2)
     assert up.client.retry(failed.id).state == "completed"
@@ -115,19 +115,18 @@ def test_runs_that_failed_are_tried_again_when_the_cause_is_gone(up: Up, tmp_pat
 
 
 def test_a_copy_is_written_down_changed_and_submitted(up: Up, tmp_path: Path) -> None:
-    sweep = up.client.submit(TRUNK | {"name": "original"})
-    assert "Its priority is 4." in rampline(up, "priority", str(sweep.id), "4").stdout
+    sweep = up.client.submit(TRUNK | {"name": "original", "total_steps": 100_000}).id
+    assert "Its priority is 4." in rampline(up, "priority", str(sweep), "4").stdout
     file = tmp_path / "copy.json"
-    file.write_text(rampline(up, "clone", str(sweep.id), "--print").stdout)
-    changes = ("--set", "name=copy", "--set", "space.peak_lr=[0.002]", "--set", "total_steps=50")
-    copy = answer(rampline(up, "clone", str(file), *changes, "--json"))
+    file.write_text(rampline(up, "clone", str(sweep), "--print").stdout)
+    changes = {"name": "copy", "space.peak_lr": [0.002], "total_steps": 50}
+    given = [part for name, value in changes.items() for part in ("--set", f"{name}={value}")]
+    copy = answer(rampline(up, "clone", str(file), *given, "--json"))
     assert (copy["name"], copy["priority"], copy["spec"]["total_steps"]) == ("copy", 4, {"values": [50]})
-    again = answer(rampline(up, "clone", str(sweep.id), *changes, "--json"))
-    assert again["spec"] == copy["spec"]
-    refused = rampline(up, "extend", str(copy["id"]), "--space", "peak_lr={low: 3}")
-    assert refused.returncode == 1
-    assert "peak_lr" in refused.stderr
-    for one in (sweep.id, copy["id"], again["id"]):
+    again = up.client.clone(sweep, changes)
+    assert again.spec.model_dump(mode="json", by_alias=True) == copy["spec"]
+    for one in (sweep, copy["id"], again.id):
         up.client.cancel(one)
-    refused = rampline(up, "resume", str(sweep.id))
+    refused = rampline(up, "extend", str(sweep), "--space", "peak_lr=[0.1]")
+    assert (refused.returncode, refused.stdout) == (1, "")
     assert "was cancelled, which is final" in refused.stderr

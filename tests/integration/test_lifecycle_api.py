@@ -117,7 +117,7 @@ def test_a_clone_that_cannot_be_trained_is_refused_with_the_field(
         ({}, "body", "it asks for nothing"),
         ({"trials": 0}, "trials", "greater than or equal to 1"),
         ({"steps": 3}, "steps", "there is no such field"),
-        ({"total_steps": "600"}, "total_steps", "neither a number nor a list"),
+        ({"total_steps": [0]}, "total_steps.values.0", "greater than or equal to 1"),
         ({"space": {"peak_lr": 3}, "trials": 2}, "space.peak_lr", "a list takes nearly all away"),
         ({"space": {"peak_lr": 3}, "trials": 2}, "trials", "2 is fewer than the 12 that it has"),
         ({"trials": 100_000, "total_steps": [1]}, "space.warmup_steps", ""),
