@@ -166,6 +166,7 @@ class Sweep(Base):
     `trials_total` trials are wanted and `trials_made` have a row; a grid makes all of its rows at submission, the other
     samplers as workers ask for them. `asking` says that more trials are to be made, `to_track` that MLflow has yet to
     show the sweep or its end. `trials_ended` counts the ends of its trials; one that is tried again ends again.
+    The counters from `trials_done` on are kept by `service.domain.tally`.
     """
 
     __tablename__ = "sweeps"
@@ -176,6 +177,9 @@ class Sweep(Base):
         Index(None, "team_id", "id"),
         Index(None, "user_id"),
         Index(None, "state", "id"),
+        Index(None, "team_id", "state", "id"),
+        Index(None, "corpus", "team_id"),
+        partial("ix_sweeps_open", "priority DESC", "id", where="finished_at IS NULL"),
         partial("ix_sweeps_asking", "priority DESC", "id", where="asking"),
         partial("ix_sweeps_to_track", "id", where="to_track"),
     )
@@ -201,6 +205,14 @@ class Sweep(Base):
     to_track: Mapped[bool] = mapped_column(Boolean, server_default=true())
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    trials_done: Mapped[int] = mapped_column(server_default="0")
+    runs_unended: Mapped[int] = mapped_column(server_default="0")
+    runs_completed: Mapped[int] = mapped_column(server_default="0")
+    runs_pruned: Mapped[int] = mapped_column(server_default="0")
+    runs_diverged: Mapped[int] = mapped_column(server_default="0")
+    runs_failed: Mapped[int] = mapped_column(server_default="0")
+    runs_cancelled: Mapped[int] = mapped_column(server_default="0")
+    updates_ended: Mapped[int] = mapped_column(server_default="0")
 
 
 class Trial(Base):
@@ -217,7 +229,7 @@ class Trial(Base):
         UniqueConstraint("sweep_id", "optuna_number"),
         UniqueConstraint("sweep_id", "end_number"),
         Index(None, "sweep_id", "state"),
-        Index(None, "sweep_id", "value"),
+        partial("ix_trials_best", "sweep_id", "value", "number", where="state = 'completed'"),
         partial("ix_trials_to_tell", "sweep_id", "number", where="to_tell"),
     )
 
@@ -239,7 +251,7 @@ class Worker(Base):
     """A process that trains runs."""
 
     __tablename__ = "workers"
-    __table_args__ = (Index(None, "left_at", "last_seen_at"),)
+    __table_args__ = (Index(None, "last_seen_at"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -283,6 +295,8 @@ class Run(Base):
         partial("ix_runs_queued_trunk", "trunk", "id", where="state = 'queued'"),
         partial("ix_runs_leased", "lease_expires_at", where="state = 'running'"),
         partial("ix_runs_held", "worker_id", where="state = 'running'"),
+        # The state, which is the same in all of it, spares SQLite a look at each row.
+        partial("ix_runs_training", "sweep_id", "state", where="state = 'running'"),
         partial("ix_runs_to_track", "ended_at", where="to_track"),
     )
 
@@ -350,6 +364,15 @@ class ValPoint(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[float]
+
+
+class Heartbeat(Base):
+    """When a server process last reached the database while leases were held; one row, see `service.grace`."""
+
+    __tablename__ = "heartbeats"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[datetime]
 
 
 class Event(Base):

@@ -226,11 +226,12 @@ class QueuedSweep(Wire):
 
 
 class QueueView(Wire):
-    """What waits, in the order in which it is taken."""
+    """What waits, in the order in which it is taken; the totals include the `further_sweeps` that are not listed."""
 
     queued_runs: int
     running_runs: int
     sweeps: list[QueuedSweep]
+    further_sweeps: int
 
 
 class Health(Wire):

@@ -78,6 +78,8 @@ def test_http_is_spoken_in_the_places_that_the_deadlines_are_kept_and_nowhere_el
         "service/client.py",  # a type: it calls through service.wire.calls
         "service/following.py",  # a type
         "service/server.py",  # listens
+        "service/member.py",  # serves on a socket that listens
+        "service/processes.py",  # hands such sockets on
         "service/wire/calls.py",
         "worker/link.py",  # as the client
         "worker/tracking.py",  # an exception of the library that MLflow's client calls through
