@@ -12,7 +12,7 @@ from typing_extensions import override
 from service.domain.metrics import Facts, facts
 from service.store.engine import Store
 
-# However many scrape, and however often: a million queued runs take a third of a second to count.
+# However many scrape, and however often.
 FRESH_SECONDS = 5.0
 
 

@@ -6,59 +6,75 @@ take the runs of all others, which are still being trained.
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.store import clock
 from service.store.engine import Store
-from service.store.tables import Run, in_state
+from service.store.tables import Heartbeat, Run, in_state
 
+NAME = "service"
 # Reconciler and waiting claims look every two seconds; more often than this, there is nothing to be learned.
-_OFTEN_SECONDS = 1.0
-# Looks that are further apart than this were not made in time: this process itself was stopped.
-_LONGEST_PAUSE_SECONDS = 5.0
+_OFTEN = timedelta(seconds=1)
+# Looks that are further apart than this were not made in time: the processes themselves were stopped.
+_LONGEST_PAUSE = timedelta(seconds=5)
 
 
 class Grace:
-    """Notices that this process could not reach the database for a while, and gives the leases their time again.
+    """Notices that the database could not be reached for a while, and gives the leases their time again.
 
-    An outage is a look that failed, one that had to wait for half a lease, or a pause in which nobody looked. A lease
-    that had run out before the outage began is left alone: its worker had its chance. After a start it is not known
-    when that was, so all leases count.
+    Each server process that reaches it says so there, as long as leases are held. So one that starts knows for how long
+    there was none, and one that starts again beside others, that there was no outage.
+
+    An outage is a look that failed, at the first look of a process a silence of a quarter of a lease, and later one of
+    half a lease. A lease that had run out before the outage began is left alone: its worker had its chance.
     """
 
     def __init__(self, store: Store, lease_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._lease = timedelta(seconds=lease_seconds)
         self._monotonic = monotonic
-        self._heard_at: float | None = None
+        self._looked_at: float | None = None
         self._failed = False
 
     def watch(self) -> None:
         """Look whether the database answers; to be called every few seconds, and before leases are handed out."""
-        began, heard_at = self._monotonic(), self._heard_at
-        if heard_at is not None and not self._failed and began - heard_at < _OFTEN_SECONDS:
+        began, looked_at = self._monotonic(), self._looked_at
+        if looked_at is not None and not self._failed and began - looked_at < _OFTEN.total_seconds():
             return
         try:
             with self._store.write() as session:
-                self._renew(session, began, heard_at)
+                self._look(session, looked_at)
         except SQLAlchemyError:
             self._failed = True
             raise
         self._failed = False
-        # The beginning, not the end: a database that hung in between could be reached by nobody in all that time.
-        self._heard_at = began
+        self._looked_at = began
 
-    def _renew(self, session: Session, began: float, heard_at: float | None) -> None:
-        answered, half = self._monotonic(), self._lease.total_seconds() / 2
+    def _look(self, session: Session, looked_at: float | None) -> None:
+        running = in_state(Run.state, "running")
+        if not session.scalar(select(exists().where(running))):
+            return
         now = clock.now(session)
-        lapsing = update(Run).where(in_state(Run.state, "running"), Run.lease_expires_at < now + self._lease)
-        if heard_at is not None:
-            silence = answered - heard_at
-            if not (self._failed or answered - began > half or silence > max(half, _LONGEST_PAUSE_SECONDS)):
-                return
-            lapsing = lapsing.where(Run.lease_expires_at >= now - timedelta(seconds=silence))
-        session.execute(lapsing.values(lease_expires_at=now + self._lease))
+        heard_at = session.scalar(select(Heartbeat.at).where(Heartbeat.name == NAME))
+        lapsing = update(Run).where(running, Run.lease_expires_at < now + self._lease)
+        since = heard_at
+        if since is not None and self._failed and looked_at is not None:  # whoever calls this process was not heard
+            since = min(since, now - timedelta(seconds=self._monotonic() - looked_at))
+        if since is not None:
+            lapsing = lapsing.where(Run.lease_expires_at >= since)
+        longest = self._lease / 4 if looked_at is None else max(self._lease / 2, _LONGEST_PAUSE)
+        if since is None or self._failed or now - since > longest:
+            session.execute(lapsing.values(lease_expires_at=now + self._lease))
+        if heard_at is None or now - heard_at >= _OFTEN:
+            _beat(session, now)
+
+
+def _beat(session: Session, now: datetime) -> None:
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    beat = insert(Heartbeat).values(name=NAME, at=now)
+    session.execute(beat.on_conflict_do_update(index_elements=[Heartbeat.name], set_={"at": now}))

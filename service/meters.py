@@ -1,10 +1,12 @@
 """What one server process counts and times since it started. What all processes share is read from the database."""
 
+import os
 import time
 from collections import Counter as Tally
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, ExceptionContext, event, inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, IntegrityError
@@ -18,12 +20,21 @@ _OF_THE_REQUEST = (DataError, IntegrityError)
 
 
 class Meters:
-    """The meters of one server process, in a registry of their own."""
+    """The meters of one server process, in a registry of their own.
+
+    Where several processes serve one port, they count into files (PROMETHEUS_MULTIPROC_DIR), and the registry has what
+    all of them have counted: a scrape reaches any of them.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
+        shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        self._own = self.registry if shared is None else CollectorRegistry()
+        if shared is None:
+            ProcessCollector(registry=self.registry)
+            PlatformCollector(registry=self.registry)
+        else:
+            add_up(self.registry, shared)
         self.requests = self._histogram(
             "rampline_request_seconds", "Requests by route, until the last byte.", "method", "route", "status"
         )
@@ -33,16 +44,19 @@ class Meters:
         self.reports = self._histogram("rampline_report_seconds", "Taking in a worker's report.")
         self.statements = self._histogram("rampline_database_seconds", "Statements at the database.", "statement")
         self.database_errors = Counter(
-            "rampline_database_errors", "Statements and connections that failed (this process).", registry=self.registry
+            "rampline_database_errors", "Statements and connections that failed (this process).", registry=self._own
         )
         self.runs_ended = Counter(
             "rampline_runs_ended",
             "Runs that ended by a report; not those cancelled with their sweep (this process).",
             ["outcome"],
-            registry=self.registry,
+            registry=self._own,
         )
         self.event_streams = Gauge(
-            "rampline_event_streams", "Open streams of events (this process).", registry=self.registry
+            "rampline_event_streams",
+            "Open streams of events (this process).",
+            registry=self._own,
+            multiprocess_mode="livesum",
         )
         for outcome in ENDED_RUN_STATES:
             self.runs_ended.labels(outcome)
@@ -50,12 +64,17 @@ class Meters:
             self.claims.labels(result)
 
     def _histogram(self, name: str, help_text: str, *labels: str) -> Histogram:
-        return Histogram(name, f"{help_text[:-1]} (this process).", labels, registry=self.registry, buckets=_SECONDS)
+        return Histogram(name, f"{help_text[:-1]} (this process).", labels, registry=self._own, buckets=_SECONDS)
 
     def watch(self, engine: Engine, sessions: "sessionmaker[Session]") -> None:
         """Time the statements of an engine, and count the runs that end in what its sessions commit."""
         _Statements(self).listen(engine)
         _Endings(self.runs_ended).listen(sessions)
+
+
+def add_up(registry: CollectorRegistry, directory: str) -> None:
+    """Let a registry show the sums of what several processes count into the files of a directory."""
+    MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]  # as the library has it
 
 
 class _Statements:

@@ -128,15 +128,17 @@ class Mirror:
                 session.execute(update(Sweep).where(*shown).values(to_track=False, shown_state=sweep.state))
 
     def _close_runs(self, experiment_id: str, ended: Mapping[int, _Ended]) -> None:
-        still_open = self._tracker.open_runs(experiment_id)
-        for run_id, (state, outcome, own) in ended.items():
-            for mlflow_run_id in still_open.get(run_id, []):
-                if own is None or own == mlflow_run_id or state == "cancelled":
-                    self._tracker.end_run(mlflow_run_id, _STATUS[state], outcome)
-                else:
-                    self._tracker.delete_run(mlflow_run_id)
-        with self._store.write() as session:
-            session.execute(update(Run).where(Run.id.in_(ended)).values(to_track=False))
+        # Another server process that ended them meanwhile has left nothing open.
+        with self._store.exclusive(f"runs of experiment {experiment_id}"):
+            still_open = self._tracker.open_runs(experiment_id)
+            for run_id, (state, outcome, own) in ended.items():
+                for mlflow_run_id in still_open.get(run_id, []):
+                    if own is None or own == mlflow_run_id or state == "cancelled":
+                        self._tracker.end_run(mlflow_run_id, _STATUS[state], outcome)
+                    else:
+                        self._tracker.delete_run(mlflow_run_id)
+            with self._store.write() as session:
+                session.execute(update(Run).where(Run.id.in_(ended)).values(to_track=False))
 
     def _abandoned(self, session: Session) -> dict[str, dict[int, _Ended]]:
         """Ended runs that MLflow may still show as running, by experiment and id."""

@@ -9,13 +9,15 @@ import os
 import signal
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,12 +28,16 @@ from service.connections import ConnectionLimits, limited
 from service.domain import access
 from service.domain.access import Role
 from service.errors import StartupError
+from service.exposition import FactsCollector
+from service.meters import add_up
+from service.processes import keep_running
 from service.settings import Settings
 from service.store import migrate
 from service.store.engine import Store
 
 log = logging.getLogger(__name__)
 
+_BACKLOG = 2048
 _GRACE_SECONDS = 5
 _END_SECONDS = 25.0  # for all that has to end; then the process does, whatever hangs
 
@@ -39,33 +45,51 @@ _END_SECONDS = 25.0  # for all that has to end; then the process does, whatever 
 def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT. `on_bound` is called with the address once it is certain that it is ours.
 
+    With `settings.processes` of more than one, as many processes serve on the one port, and this one looks after them.
+
     Raises:
-        StartupError: a directory cannot be written, the database cannot be used, a token file cannot be read, or the
-            port is taken; its message is one line that says what to do.
+        StartupError: a directory cannot be written, the database cannot be used (by several processes), a token file
+            cannot be read, or the port is taken; its message is one line that says what to do.
     """
     logs.configure(settings.log_format, settings.log_level)
-    context = _tls(settings)
+    scheme = "http" if _tls(settings) is None else "https"
     warn_if_open(settings)
     prepare(settings)
-    with _alone(settings), _bind(settings.host, settings.port) as listener:
-        app = create_app(settings)
+    with _alone(settings), ExitStack() as stack:
+        listeners = [stack.enter_context(listener) for listener in _bind(settings)]
         if on_bound is not None:
-            scheme = "http" if context is None else "https"
-            on_bound(f"{scheme}://{settings.host}:{listener.getsockname()[1]}")
-        config = uvicorn.Config(
-            app,
-            http=limited(ConnectionLimits(connections=settings.connections)),
-            ws="none",
-            ssl_context_factory=(lambda _config, _default: context) if context is not None else None,
-            log_config=None,
-            access_log=False,
-            log_level=settings.log_level,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            server_header=False,
-        )
-        server = _Server(config, app.state.parts)
-        with _showing_metrics(settings, app.state.parts), contextlib.suppress(_SignalledError), _signals_raise():
-            server.run(sockets=[listener])
+            on_bound(f"{scheme}://{settings.host}:{listeners[0].getsockname()[1]}")
+        if settings.processes == 1:
+            serve_on(settings, listeners[0])
+            return
+        counts = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rampline-metrics-")))
+        store = Store(settings.database)
+        stack.callback(store.close)
+        registry = CollectorRegistry()
+        add_up(registry, str(counts))
+        registry.register(FactsCollector(store, settings.lease_seconds, tracked=settings.mlflow_url is not None))
+        with _showing_metrics(settings, registry):
+            keep_running(settings.model_copy(update={"metrics_listen": None}), listeners, counts)
+
+
+def serve_on(settings: Settings, listener: socket.socket) -> None:
+    """Serve in this process on a socket that listens, until SIGTERM or SIGINT; the database is prepared."""
+    app, context = create_app(settings), _tls(settings)
+    config = uvicorn.Config(
+        app,
+        http=limited(ConnectionLimits(connections=settings.connections)),
+        ws="none",
+        ssl_context_factory=(lambda _config, _default: context) if context is not None else None,
+        log_config=None,
+        access_log=False,
+        log_level=settings.log_level,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        server_header=False,
+    )
+    parts: Parts = app.state.parts
+    server = _Server(config, parts)
+    with _showing_metrics(settings, parts.meters.registry), contextlib.suppress(_SignalledError), _signals_raise():
+        server.run(sockets=[listener])
 
 
 def warn_if_open(settings: Settings) -> None:
@@ -175,14 +199,14 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _showing_metrics(settings: Settings, parts: Parts) -> Iterator[None]:
+def _showing_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
     """Listen for scrapes at an address of their own, if one was given."""
     if settings.metrics_listen is None:
         yield
         return
     host, _, port = settings.metrics_listen.rpartition(":")
     try:
-        server, thread = start_http_server(int(port), host.strip("[]"), parts.meters.registry)
+        server, thread = start_http_server(int(port), host.strip("[]"), registry)
     except (OSError, OverflowError) as error:
         raise StartupError(
             f"cannot show metrics at {settings.metrics_listen} ({error}); set RAMPLINE_METRICS_LISTEN to a free "
@@ -203,6 +227,11 @@ def _alone(settings: Settings) -> Iterator[None]:
     if url.get_backend_name() != "sqlite" or url.database is None:
         yield
         return
+    if settings.processes > 1:
+        raise StartupError(
+            f"{settings.processes} server processes cannot share {url.database}; set RAMPLINE_DATABASE_URL to a "
+            "PostgreSQL database, or RAMPLINE_PROCESSES to 1"
+        )
     with Path(f"{url.database}.serve-lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -214,10 +243,21 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(settings: Settings) -> list[socket.socket]:
+    """A listening socket for each server process, all on one port."""
+    host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        alone = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        if settings.processes == 1:
+            return [alone]
+        # Sockets that share a port would share it with another service too, and nobody would be told.
+        port = alone.getsockname()[1]
+        alone.close()
+        return [
+            socket.create_server((host, port), family=family, backlog=_BACKLOG, reuse_port=True)
+            for _ in range(settings.processes)
+        ]
     except OSError as error:
         remedy = "stop what listens there, or set RAMPLINE_PORT to another port"
         raise StartupError(f"cannot listen on {host}:{port} ({error.strerror}); {remedy}") from error

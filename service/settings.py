@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     states_gib: float = Field(default=8, gt=0, description="how much of them is kept")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0: any free port")
+    processes: int = Field(default=1, ge=1, le=64, description="server processes on the port; several need PostgreSQL")
     upload_bytes: int = Field(default=2**28, gt=0, description="the largest text that can be uploaded")
     team_bytes: int = Field(default=2**33, gt=0, description="the most that the uploads of a team may have together")
     tls_cert: Path | None = Field(default=None, description="certificate chain in PEM; with it, HTTPS is served")

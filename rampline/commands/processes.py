@@ -90,12 +90,16 @@ def demo_command(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. Default: 8000.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Server processes on that port; several need PostgreSQL. Default: 1."),
+    ] = None,
 ) -> None:
     """Run the service alone. Settings come from RAMPLINE_* in the environment (see docs/settings.md)."""
     from service.server import serve as run_service  # noqa: PLC0415 - its imports cost every other command a second
     from service.settings import Settings  # noqa: PLC0415
 
-    given: dict[str, Any] = {"host": host, "port": port, "data_dir": default_data_dir()}
+    given: dict[str, Any] = {"host": host, "port": port, "processes": processes, "data_dir": default_data_dir()}
     run_service(Settings(**{name: value for name, value in given.items() if value is not None}))
 
 

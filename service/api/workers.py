@@ -1,6 +1,8 @@
 """Workers, and what waits for them."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from service.api.dependencies import Service, Viewer, WorkerCaller
 from service.api.errors import responses
@@ -12,6 +14,8 @@ from service.wire.protocol import Hello, Welcome
 from service.wire.views import QueueView, WorkerView
 
 router = APIRouter(tags=["workers"])
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many sweeps are listed")]
 
 
 @router.post(
@@ -47,7 +51,7 @@ def list_workers(service: Service, _viewer: Viewer) -> list[WorkerView]:
 
 
 @router.get("/queue", summary="What waits")
-def get_queue(service: Service, _viewer: Viewer) -> QueueView:
-    """Queued and running runs by sweep, in the order in which they are taken."""
+def get_queue(service: Service, _viewer: Viewer, limit: Limit = 100) -> QueueView:
+    """Queued and running runs, in all and of the sweeps whose turn is next, in the order in which they are taken."""
     with service.store.read() as session:
-        return queue.overview(session)
+        return queue.overview(session, limit)

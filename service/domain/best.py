@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import trials
 from service.errors import NotFoundError
-from service.store.tables import Sweep, Trial
+from service.store.tables import Sweep, Trial, in_state
 from service.wire.views import Best
 
 _MOST_TIES = 100
@@ -23,7 +23,9 @@ def best(session: Session, sweep: Sweep, mlflow_url: str | None) -> Best:
     Raises:
         NotFoundError: no trial has completed yet.
     """
-    completed = select(Trial).where(Trial.sweep_id == sweep.id, Trial.state == "completed", Trial.value.is_not(None))
+    completed = select(Trial).where(
+        Trial.sweep_id == sweep.id, in_state(Trial.state, "completed"), Trial.value.is_not(None)
+    )
     ranked = session.scalars(completed.order_by(Trial.value, Trial.number).limit(_MOST_TIES)).all()
     if not ranked:
         raise NotFoundError(f"sweep {sweep.id} has no completed trial yet; try again when one has ended")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast, get_args
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.domain.workers import SHOWN_FOR
@@ -77,22 +77,22 @@ def _count(
 
 
 def _teams(session: Session) -> dict[str, TeamLoad]:
-    # Counted by sweep first, in the index alone: a join for each of a million queued runs would take seconds.
-    counts = select(Run.sweep_id, func.count(Run.id).label("runs")).where(in_state(Run.state, "queued"))
-    queued = counts.group_by(Run.sweep_id).subquery()
-    shares = select(Run.sweep_id, func.count(Run.id).label("runs"), func.sum(Run.lane_share).label("lanes"))
+    # Queued is what has not ended and does not run: a million queued runs would take long to count.
+    shares = select(Run.sweep_id, func.count().label("runs"), func.sum(Run.lane_share).label("lanes"))
     running = shares.where(in_state(Run.state, "running")).group_by(Run.sweep_id).subquery()
-    teams = select(Team.name).join(Sweep, Sweep.team_id == Team.id).group_by(Team.name)
-    waiting = teams.add_columns(func.sum(queued.c.runs)).join(queued, queued.c.sweep_id == Sweep.id)
-    training = teams.add_columns(func.sum(running.c.runs), func.sum(running.c.lanes))
-    load = {name: [0, 0, 0.0] for name in session.scalars(select(Team.name).order_by(Team.name))}
-    for name, runs in session.execute(waiting):
-        load[name][0] = int(runs)
-    for name, runs, lanes in session.execute(training.join(running, running.c.sweep_id == Sweep.id)):
-        load[name][1:] = int(runs), float(lanes)
+    sums = func.sum(Sweep.runs_unended), func.sum(running.c.runs), func.sum(running.c.lanes)
+    by_team = (
+        select(Team.name, *sums)
+        .outerjoin(Sweep, and_(Sweep.team_id == Team.id, Sweep.finished_at.is_(None)))
+        .outerjoin(running, running.c.sweep_id == Sweep.id)
+        .group_by(Team.name)
+        .order_by(Team.name)
+    )
     return {
-        name: TeamLoad(queued_runs=int(waits), running_runs=int(runs), lanes_used=lanes)
-        for name, (waits, runs, lanes) in load.items()
+        name: TeamLoad(
+            queued_runs=int(unended or 0) - int(runs or 0), running_runs=int(runs or 0), lanes_used=float(lanes or 0)
+        )
+        for name, unended, runs, lanes in session.execute(by_team)
     }
 
 

@@ -1,53 +1,59 @@
 """How far sweeps are."""
 
 from collections.abc import Sequence
-from typing import cast, get_args
+from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
-from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial
+from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, in_state
 from service.wire.views import Progress, RunState
 
 
 def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
-    """How far sweeps are, by their ids."""
+    """How far sweeps are, by their ids: their counters, their best trials, and the sums of the runs that train.
+
+    Counters and sums are read by one statement, so that a run that ends meanwhile is counted once. It reads as much as
+    is shown and as trains, however many runs the sweeps have.
+    """
     ids = [sweep.id for sweep in sweeps]
-    runs: dict[int, dict[RunState, int]] = {sweep_id: dict.fromkeys(get_args(RunState), 0) for sweep_id in ids}
-    updates = dict.fromkeys(ids, 0)
-    lanes = dict.fromkeys(ids, 0.0)
-    sums = func.sum(Run.step), func.sum(Run.lane_share)
-    by_state = select(Run.sweep_id, Run.state, func.count(), *sums).where(Run.sweep_id.in_(ids))
-    for sweep_id, state, count, steps, shares in session.execute(by_state.group_by(Run.sweep_id, Run.state)):
-        runs[sweep_id][cast("RunState", state)] = count
-        updates[sweep_id] += int(steps)
-        lanes[sweep_id] += shares
-    ended = select(Trial.sweep_id, func.count().label("trials")).where(
-        Trial.sweep_id.in_(ids), Trial.state.in_(ENDED_RUN_STATES)
-    )
-    done: dict[int, int] = {row.sweep_id: row.trials for row in session.execute(ended.group_by(Trial.sweep_id))}
-    best = {sweep_id: _best(session, sweep_id) for sweep_id in ids}
-    return {
-        sweep.id: Progress(
-            trials_done=done.get(sweep.id, 0),
-            trials_total=sweep.trials_total,
-            runs=runs[sweep.id],
-            lanes_in_use=round(lanes[sweep.id]),
-            updates_done=updates[sweep.id],
-            updates_total=sweep.updates_total,
-            best_value=best[sweep.id][1],
-            best_trial=best[sweep.id][0],
-        )
-        for sweep in sweeps
-    }
-
-
-def _best(session: Session, sweep_id: int) -> tuple[int | None, float | None]:
-    """The number and value of a sweep's best trial: the smallest value, and of equal ones the first trial."""
-    row = session.execute(
-        select(Trial.number, Trial.value)
-        .where(Trial.sweep_id == sweep_id, Trial.value.is_not(None), Trial.state == "completed")
+    sums = func.count().label("runs"), func.sum(Run.step).label("steps"), func.sum(Run.lane_share).label("lanes")
+    training = select(Run.sweep_id, *sums).where(in_state(Run.state, "running"), Run.sweep_id.in_(ids))
+    running = training.group_by(Run.sweep_id).subquery()
+    best = (
+        select(Trial.id)
+        .where(Trial.sweep_id == Sweep.id, in_state(Trial.state, "completed"), Trial.value.is_not(None))
         .order_by(Trial.value, Trial.number)
         .limit(1)
-    ).one_or_none()
-    return (row.number, row.value) if row else (None, None)
+        .scalar_subquery()
+    )
+    counters = [Sweep.trials_done, Sweep.trials_total, Sweep.runs_unended, Sweep.updates_ended, Sweep.updates_total]
+    rows = session.execute(
+        select(Sweep.id, Sweep.state, *counters, *(getattr(Sweep, f"runs_{state}") for state in ENDED_RUN_STATES))
+        .add_columns(running.c.runs, running.c.steps, running.c.lanes, best.label("best"))
+        .outerjoin(running, running.c.sweep_id == Sweep.id)
+        .where(Sweep.id.in_(ids))
+    ).all()
+    # Not joined: PostgreSQL may then read all trials rather than one for each sweep.
+    winners = {trial.id: trial for trial in session.execute(_numbers([row.best for row in rows if row.best]))}
+    return {row.id: _progress(row, winners.get(row.best)) for row in rows}
+
+
+def _numbers(trial_ids: Sequence[int]) -> Select[int, int, float | None]:
+    return select(Trial.id, Trial.number, Trial.value).where(Trial.id.in_(trial_ids))
+
+
+def _progress(row: Row[*tuple[object, ...]], best: Row[int, int, float | None] | None) -> Progress:
+    running = row.runs or 0
+    waiting, aside = ("paused", "queued") if row.state == "paused" else ("queued", "paused")
+    ended = {cast("RunState", state): getattr(row, f"runs_{state}") for state in ENDED_RUN_STATES}
+    return Progress(
+        trials_done=row.trials_done,
+        trials_total=row.trials_total,
+        runs={waiting: row.runs_unended - running, aside: 0, "running": running, **ended},
+        lanes_in_use=round(row.lanes or 0),
+        updates_done=row.updates_ended + int(row.steps or 0),
+        updates_total=row.updates_total,
+        best_value=best.value if best else None,
+        best_trial=best.number if best else None,
+    )

@@ -89,8 +89,8 @@ def judge(session: Session, run_ids: Sequence[int]) -> None:
     query = select(Run).where(Run.id.in_(run_ids)).order_by(Run.id).with_for_update()
     runs = session.scalars(query.execution_options(populate_existing=True)).all()
     leases = [(run, run.lease_expires_at) for run in runs if run.state == "running"]
-    expired = [run for run, expiry in leases if expiry is not None and expiry < now]
-    for run in expired:
+    guilty = []
+    for run in [run for run, expiry in leases if expiry is not None and expiry < now]:
         worker_id, step = run.worker_id, run.step
         lose(session, run, now)
         if _is_guilty(session, run):
@@ -101,8 +101,9 @@ def judge(session: Session, run_ids: Sequence[int]) -> None:
             run.worker_id = worker_id
             run.ended_at = now
             run.to_track = True
+            guilty.append(run)
     session.flush()
-    results.settle(session, expired)
+    results.settle(session, guilty)
 
 
 def _is_guilty(session: Session, run: Run) -> bool:

@@ -139,7 +139,7 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
     ending = [news.run_id for news in request.runs if news.outcome is not None]
     results.lock(session, ending)
     held = _locked(session, (news.run_id for news in request.runs))
-    commands, points = [], []
+    commands, points, ended = [], [], []
     charged = [(held[news.run_id], news) for news in request.runs if _is_charged(held.get(news.run_id), news, request)]
     usage.charge(session, request.worker_id, charged, now, policy.half_life)
     for news in request.runs:
@@ -152,13 +152,13 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
             run.lease_expires_at = expiry
             _note_attempt(session, run, news)
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
-            if news.outcome is not None:
-                _end(session, run, news.outcome, now)
+            if news.outcome is not None and _end(session, run, news.outcome, now):
+                ended.append(run)
         parks = run is not None and (run.park or run.parked) and news.outcome is None
         commands.append(Command(run_id=news.run_id, command=refusal or ("park" if parks else "continue")))
     _add_points(session, points)
     session.flush()
-    results.settle(session, [held[run_id] for run_id in ending if run_id in held])
+    results.settle(session, ended)
     return commands
 
 
@@ -331,7 +331,8 @@ def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
         session.connection().execute(postgresql.insert(ValPoint).on_conflict_do_nothing(), points)
 
 
-def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
+def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> bool:
+    """End the attempt of a run; returns whether the run has ended too, and is not tried again."""
     if outcome.state == "completed" and outcome.value is None:
         outcome = Outcome(state="failed", error="it completed without a validation loss")
     run.error = error = outcome.error
@@ -342,7 +343,7 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
         attempts.end(session, run, cause, now, error)
         if triage.is_tried_again(cause, attempts.count(session, run, cause)):
             quarantine.requeue(run)
-            return
+            return False
         run.cause = cause
     else:
         attempts.end(session, run, outcome.state, now, error)
@@ -351,36 +352,44 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     run.state = outcome.state
     run.ended_at = now
     run.to_track = True
+    return True
 
 
-def overview(session: Session) -> QueueView:
-    """What waits and what runs, by sweep; those of one team in the order in which they are taken."""
-    counts: dict[int, dict[str, int]] = {}
-    for state in ("queued", "running"):
-        of_sweep = select(Run.sweep_id, func.count()).where(in_state(Run.state, state)).group_by(Run.sweep_id)
-        for sweep_id, count in session.execute(of_sweep):
-            counts.setdefault(sweep_id, {})[state] = count
+def overview(session: Session, limit: int) -> QueueView:
+    """What waits and what runs, in all and by sweep, of the first `limit` sweeps.
+
+    Those of one team are in the order in which they are taken. What waits is what has not ended and does not run:
+    nobody counts it. Paused sweeps wait for nothing.
+    """
+    running = in_state(Run.state, "running")
+    by_sweep = select(Run.sweep_id, func.count().label("runs")).where(running).group_by(Run.sweep_id).subquery()
+    unended = Sweep.finished_at.is_(None), Sweep.runs_unended > 0, Sweep.state != "paused"
+    total = select(func.count(Sweep.id), func.sum(Sweep.runs_unended), func.sum(by_sweep.c.runs))
+    sweeps, runs, in_lanes = session.execute(
+        total.outerjoin(by_sweep, by_sweep.c.sweep_id == Sweep.id).where(*unended)
+    ).one()
     rows = session.execute(
-        select(Sweep, Team.name)
+        select(Sweep.id, Sweep.name, Sweep.team_id, Team.name, Sweep.priority, Sweep.runs_unended, by_sweep.c.runs)
         .join(Team, Sweep.team_id == Team.id)
-        .where(Sweep.id.in_(counts))
+        .outerjoin(by_sweep, by_sweep.c.sweep_id == Sweep.id)
+        .where(*unended)
         .order_by(Sweep.priority.desc(), Sweep.id)
+        .limit(limit)
     ).all()
-    why = shares.reasons(session, {sweep.team_id for sweep, _ in rows})
-    queued = [
+    why = shares.reasons(session, {row.team_id for row in rows})
+    shown = [
         QueuedSweep(
-            sweep_id=sweep.id,
-            name=sweep.name,
+            sweep_id=sweep_id,
+            name=name,
             team=team,
-            priority=sweep.priority,
-            queued_runs=counts[sweep.id].get("queued", 0),
-            running_runs=counts[sweep.id].get("running", 0),
-            waits_for=why.get(sweep.team_id),
+            priority=priority,
+            queued_runs=left - (trained or 0),
+            running_runs=trained or 0,
+            waits_for=why.get(team_id),
         )
-        for sweep, team in rows
+        for sweep_id, name, team_id, team, priority, left, trained in rows
     ]
+    trained = int(in_lanes or 0)
     return QueueView(
-        queued_runs=sum(sweep.queued_runs for sweep in queued),
-        running_runs=sum(sweep.running_runs for sweep in queued),
-        sweeps=queued,
+        queued_runs=int(runs or 0) - trained, running_runs=trained, sweeps=shown, further_sweeps=sweeps - len(shown)
     )

@@ -7,7 +7,7 @@ study is failed for good, so its result goes in under another number there.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain import lifecycle, sweeps
+from service.domain import lifecycle, sweeps, tally
 from service.domain.access import Principal
 from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Run, Sweep, Trial
 
@@ -34,6 +34,7 @@ def retry(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     for run in runs:
         _reopen_run(run, paused=sweep.state == "paused")
     reopen(sweep)
+    tally.recount(session, sweep)
     lifecycle.note(session, principal, sweep, "sweep.retried", trials=len(trials), runs=len(runs))
     return sweep
 

@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from service.domain import tally
 from service.store import clock
 from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Run, Sweep, Trial, in_state
 from service.wire.views import RunState
@@ -26,8 +27,8 @@ def lock(session: Session, run_ids: Collection[int]) -> None:
 
 
 def settle(session: Session, runs: Sequence[Run]) -> None:
-    """Give trials whose runs have all ended their state and value, and end sweeps whose trials have all ended."""
-    trial_ids = {run.trial_id for run in runs if run.state in ENDED_RUN_STATES}
+    """Count runs that have just ended, give trials whose runs have all ended their state and value, and end sweeps."""
+    trial_ids = {run.trial_id for run in runs}
     if not trial_ids:
         return
     _end_waiting(session, {run.trial_id for run in runs if run.state == "pruned"})
@@ -51,7 +52,10 @@ def settle(session: Session, runs: Sequence[Run]) -> None:
         sweep = sweeps[trial.sweep_id]
         if settle_trial(trial, replicates[trial.id], sweep.spec["objective"]["mode"]):
             sweep.trials_ended += 1
+            sweep.trials_done += 1
             trial.end_number = sweep.trials_ended
+    for sweep in sweeps.values():
+        tally.end(sweep, [run for run in runs if run.sweep_id == sweep.id])
     session.flush()
     for sweep in sweeps.values():
         settle_sweep(session, sweep)

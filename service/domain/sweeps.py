@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, placement, progress, results, shares, siblings, usage
+from service.domain import corpora, placement, progress, results, shares, siblings, tally, usage
 from service.domain.access import Principal
 from service.domain.corpora import Source
 from service.domain.plan import Plan
@@ -127,6 +127,7 @@ def add_trials(
     ]
     for start in range(0, len(runs), _CHUNK):
         session.execute(insert(Run), runs[start : start + _CHUNK])
+    tally.add(sweep, len(runs))
     sweep.trials_made += len(configurations)
     sweep.asking = sweep.trials_made < sweep.trials_total and not paused
     session.flush()
@@ -204,6 +205,7 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
         unended.values(state="cancelled", parked=False, ended_at=now, lane_share=0, to_track=Run.attempt > 0),
         execution_options=_UNSYNCHRONISED,
     )
+    tally.recount(session, sweep)
     sweep.state = "cancelled"
     sweep.asking = False
     sweep.finished_at = now

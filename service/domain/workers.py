@@ -93,16 +93,19 @@ def end(session: Session, worker_ids: Sequence[int]) -> None:
 
 
 def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
-    """The workers of the last hour, newest first; one that has not been seen for a lease's time is away."""
+    """The workers of the last hour, newest first; one that has not been seen for a lease's time is away.
+
+    Of very many, those that were seen last.
+    """
     now = clock.now(session)
-    recent = select(Worker).where(Worker.last_seen_at > now - SHOWN_FOR).order_by(Worker.id.desc()).limit(_MOST_SHOWN)
-    workers = session.scalars(recent).all()
+    recent = select(Worker).where(Worker.last_seen_at > now - SHOWN_FOR).order_by(Worker.last_seen_at.desc())
+    workers = sorted(session.scalars(recent.limit(_MOST_SHOWN)), key=lambda worker: -worker.id)
     runs: dict[int, list[int]] = {worker.id: [] for worker in workers}
     lanes = dict.fromkeys(runs, 0.0)
-    held = select(Run).where(in_state(Run.state, "running"), Run.worker_id.in_(runs)).order_by(Run.id)
-    for run in session.scalars(held):
-        runs[cast("int", run.worker_id)].append(run.id)
-        lanes[cast("int", run.worker_id)] += run.lane_share
+    held = select(Run.worker_id, Run.id, Run.lane_share).where(in_state(Run.state, "running"), Run.worker_id.in_(runs))
+    for worker_id, run_id, lane_share in session.execute(held.order_by(Run.id)):
+        runs[cast("int", worker_id)].append(run_id)
+        lanes[cast("int", worker_id)] += lane_share
     return [
         WorkerView(
             id=worker.id,

@@ -197,6 +197,7 @@ class Sweep(Base):
     `spec` is what the sweep is by now; `submitted`, where it has changed since, what it was at first. `study` counts
     the times that its space has changed, each of which began another Optuna study; `warm` are the trials of an older
     sweep with which each of those begins.
+    The counters from `trials_done` on are kept by `service.domain.tally`.
     """
 
     __tablename__ = "sweeps"
@@ -208,6 +209,9 @@ class Sweep(Base):
         Index(None, "user_id"),
         Index(None, "state", "id"),
         Index(None, "mlflow_experiment_id"),
+        Index(None, "team_id", "state", "id"),
+        Index(None, "corpus", "team_id"),
+        partial("ix_sweeps_open", "priority DESC", "id", where="finished_at IS NULL"),
         partial("ix_sweeps_asking", "priority DESC", "id", where="asking"),
         partial("ix_sweeps_to_track", "id", where="to_track"),
         partial("ix_sweeps_requirement", "requirement", "state", where="requirement <> ''"),
@@ -239,6 +243,14 @@ class Sweep(Base):
     shown_state: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    trials_done: Mapped[int] = mapped_column(server_default="0")
+    runs_unended: Mapped[int] = mapped_column(server_default="0")
+    runs_completed: Mapped[int] = mapped_column(server_default="0")
+    runs_pruned: Mapped[int] = mapped_column(server_default="0")
+    runs_diverged: Mapped[int] = mapped_column(server_default="0")
+    runs_failed: Mapped[int] = mapped_column(server_default="0")
+    runs_cancelled: Mapped[int] = mapped_column(server_default="0")
+    updates_ended: Mapped[int] = mapped_column(server_default="0")
 
 
 class Trial(Base):
@@ -255,7 +267,7 @@ class Trial(Base):
         UniqueConstraint("sweep_id", "optuna_number"),
         UniqueConstraint("sweep_id", "end_number"),
         Index(None, "sweep_id", "state"),
-        Index(None, "sweep_id", "value"),
+        partial("ix_trials_best", "sweep_id", "value", "number", where="state = 'completed'"),
         partial("ix_trials_to_tell", "sweep_id", "number", where="to_tell"),
     )
 
@@ -281,7 +293,7 @@ class Worker(Base):
 
     __tablename__ = "workers"
     __table_args__ = (
-        Index(None, "left_at", "last_seen_at"),
+        Index(None, "last_seen_at"),
         partial("ix_workers_slot", "slot", where="left_at IS NULL AND slot IS NOT NULL"),
     )
 
@@ -357,6 +369,8 @@ class Run(Base):
         ),
         partial("ix_runs_leased", "lease_expires_at", where="state = 'running'"),
         partial("ix_runs_held", "worker_id", where="state = 'running'"),
+        # The state, which is the same in all of it, spares SQLite a look at each row.
+        partial("ix_runs_training", "sweep_id", "state", where="state = 'running'"),
         partial("ix_runs_to_track", "ended_at", where="to_track"),
     )
 
@@ -465,6 +479,15 @@ class ValPoint(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[float]
+
+
+class Heartbeat(Base):
+    """When a server process last reached the database while leases were held; one row, see `service.grace`."""
+
+    __tablename__ = "heartbeats"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[datetime]
 
 
 class Event(Base):

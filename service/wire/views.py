@@ -243,11 +243,15 @@ class QueuedSweep(Wire):
 
 
 class QueueView(Wire):
-    """What waits: of each team in the order in which it is taken."""
+    """What waits, of each team in the order in which it is taken.
+
+    The totals include the `further_sweeps` that are not listed.
+    """
 
     queued_runs: int
     running_runs: int
     sweeps: list[QueuedSweep]
+    further_sweeps: int
 
 
 class Health(Wire):

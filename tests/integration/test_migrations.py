@@ -77,13 +77,18 @@ def test_a_database_without_tables_is_not_current(empty_database: str) -> None:
     store.close()
 
 
-def test_processes_that_start_at_once_migrate_once(empty_database: str) -> None:
+def upgraded_at_once(url: str, processes: int = 4) -> None:
+    """Let several processes upgrade a database at the same time, and see that none complains."""
     command = [sys.executable, "-c", "import sys; from service.store.migrate import upgrade; upgrade(sys.argv[1])"]
-    started = [subprocess.Popen([*command, empty_database], stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    assert [(process.communicate(timeout=120)[1], process.returncode) for process in started] == [("", 0)] * 4
-    store = Store(empty_database)
+    started = [subprocess.Popen([*command, url], stderr=subprocess.PIPE, text=True) for _ in range(processes)]
+    assert {(process.communicate(timeout=120)[1], process.returncode) for process in started} == {("", 0)}
+    store = Store(url)
     assert migrate.is_current(store.engine)
     store.close()
+
+
+def test_processes_that_start_at_once_migrate_once(empty_database: str) -> None:
+    upgraded_at_once(empty_database)
 
 
 def test_rampline_optuna_and_mlflow_versions_do_not_collide(store: Store, postgres: Postgres) -> None:

@@ -84,6 +84,8 @@ def test_http_is_spoken_in_the_places_that_the_deadlines_are_kept_and_nowhere_el
         "service/door/upstream.py",  # passes on, within the deadlines of the door
         "service/following.py",  # a type
         "service/server.py",  # listens
+        "service/member.py",  # serves on a socket that listens
+        "service/processes.py",  # hands such sockets on
         "service/wire/calls.py",
         "worker/link.py",  # as the client
         "worker/tracking.py",  # an exception of the library that MLflow's client calls through
