@@ -7,7 +7,7 @@ from rich.console import Console
 
 import schedules
 from rampline import display, reading
-from rampline.commands import corpora, keeping, processes, replay, sweeps
+from rampline.commands import audit, corpora, keeping, processes, replay, sweeps, teams, tokens, users
 from rampline.commands import schedules as schedule_commands
 from rampline.connection import NotConnectedError
 from rampline.product import ProductError, StoppedError
@@ -20,9 +20,15 @@ app = typer.Typer(
     help="Find the learning-rate schedule for a transformer: which type, how many warmup steps, which peak rate.",
     epilog="First: `rampline up` in one terminal, `rampline submit examples/first-sweep.yaml --watch` in another.",
 )
-for commands in (processes.app, sweeps.app, schedule_commands.app, replay.app, keeping.app):
+for commands in (processes.app, sweeps.app, schedule_commands.app, replay.app, keeping.app, audit.app):
     app.add_typer(commands)
-app.add_typer(corpora.app, name="corpora")
+for noun, commands in {
+    "corpora": corpora.app,
+    "team": teams.app,
+    "user": users.app,
+    "token": tokens.app,
+}.items():
+    app.add_typer(commands, name=noun)
 
 EXPECTED = (
     ApiError,

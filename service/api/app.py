@@ -10,7 +10,23 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
 from service import traces
-from service.api import corpora, errors, events, health, leases, metrics, runs, schedules, states, sweeps, workers
+from service.api import (
+    audit,
+    corpora,
+    errors,
+    events,
+    health,
+    leases,
+    metrics,
+    runs,
+    schedules,
+    states,
+    sweeps,
+    teams,
+    tokens,
+    users,
+    workers,
+)
 from service.api.dependencies import Parts
 from service.api.headers import SecurityHeaders
 from service.api.limits import BodyLimit
@@ -23,10 +39,12 @@ from service.errors import (
     ForbiddenError,
     InvalidError,
     TooLargeError,
+    TooManyError,
     UnauthorizedError,
     UnavailableError,
 )
 from service.exposition import FactsCollector
+from service.gate import Gate, Rates
 from service.meters import Meters
 from service.mirror import Mirror
 from service.reconcile import Reconciler, TokenUse
@@ -35,11 +53,20 @@ from service.settings import Settings
 from service.store.engine import Store
 from service.streams import Streams
 from service.studies import Studies
+from service.token_key import TokenKey
 from service.wire.problem import Problem
 from service.wire.states import MAX_STATE_BYTES
 
 # What any guarded call may be answered with, whatever it does.
-ANYWHERE = (BadRequestError, UnauthorizedError, ForbiddenError, TooLargeError, InvalidError, UnavailableError)
+ANYWHERE = (
+    BadRequestError,
+    UnauthorizedError,
+    ForbiddenError,
+    TooLargeError,
+    InvalidError,
+    TooManyError,
+    UnavailableError,
+)
 # Claims wait at the server, each in a thread of its own.
 THREADS = 256
 
@@ -70,12 +97,14 @@ def create_app(settings: Settings) -> FastAPI:
             {"name": "workers", "description": "Who trains, and what waits."},
             {"name": "leases (workers)", "description": "How workers take runs and report on them."},
             {"name": "states (workers)", "description": "Where runs stand, for workers that share no directory."},
+            {"name": "access", "description": "Teams, users, tokens, and who changed what."},
             {"name": "health", "description": "Probes and metrics."},
         ],
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
-    for noun in (sweeps, events, runs, schedules, corpora, workers, leases, states, metrics):
+    nouns = (sweeps, events, runs, schedules, corpora, workers, leases, states, teams, users, tokens, audit, metrics)
+    for noun in nouns:
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
@@ -94,7 +123,8 @@ def _parts(settings: Settings) -> Parts:
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
     sampling = Sampling(store, studies)
-    token_use = TokenUse(store)
+    token_key, token_use = TokenKey.of(settings), TokenUse(store)
+    rates = Rates(person=settings.rate, worker=settings.worker_rate, stranger=settings.stranger_rate)
     dispatcher = Dispatcher(store, sampling, settings.lease_seconds, meters)
     steps = {
         "watching the leases": dispatcher.watch,
@@ -111,7 +141,8 @@ def _parts(settings: Settings) -> Parts:
         states=StateLibrary(settings.artifacts / "states", settings.states_gib * 2**30),
         dispatcher=dispatcher,
         reconciler=Reconciler(steps),
-        token_use=token_use,
+        token_key=token_key,
+        gate=Gate(store, token_key, token_use, rates),
         meters=meters,
         streams=Streams(store, meters),
     )

@@ -37,7 +37,7 @@ def list_workers(service: Service, _viewer: Viewer) -> list[WorkerView]:
 
 
 @router.get("/queue", summary="What waits")
-def get_queue(service: Service, _viewer: Viewer) -> QueueView:
-    """Queued and running runs by sweep, in the order in which they are taken."""
+def get_queue(service: Service, viewer: Viewer) -> QueueView:
+    """Queued and running runs of your team by sweep, in the order in which they are taken, and of every team."""
     with service.store.read() as session:
-        return queue.overview(session)
+        return queue.overview(session, viewer)

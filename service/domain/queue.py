@@ -3,6 +3,7 @@
 Rows are always locked in the order sweeps, trials, runs, so that no two transactions wait for each other.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,10 +13,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.domain import attempts, descriptions, quarantine, results, triage
+from service.domain.access import Principal
 from service.store import clock
 from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
-from service.wire.views import QueuedSweep, QueueView
+from service.wire.views import QueuedSweep, QueuedTeam, QueueView
 
 MOST_WORKERS = 10_000
 
@@ -281,8 +283,11 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     run.to_track = True
 
 
-def overview(session: Session) -> QueueView:
-    """What waits and what runs, by sweep, in the order in which it is taken."""
+def overview(session: Session, principal: Principal) -> QueueView:
+    """What waits and what runs: the sweeps that the caller may see, in the order in which they are taken, and teams.
+
+    Of other teams' sweeps a caller learns how many runs they have together: enough to know why one's own wait.
+    """
     counts: dict[int, dict[str, int]] = {}
     for state in ("queued", "running"):
         of_sweep = select(Run.sweep_id, func.count()).where(in_state(Run.state, state)).group_by(Run.sweep_id)
@@ -294,19 +299,28 @@ def overview(session: Session) -> QueueView:
         .where(Sweep.id.in_(counts))
         .order_by(Sweep.priority.desc(), Sweep.id)
     )
-    queued = [
-        QueuedSweep(
-            sweep_id=sweep.id,
-            name=sweep.name,
-            team=team,
-            priority=sweep.priority,
-            queued_runs=counts[sweep.id].get("queued", 0),
-            running_runs=counts[sweep.id].get("running", 0),
-        )
-        for sweep, team in rows
-    ]
+    teams: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    shown = []
+    for sweep, team in rows:
+        waits, runs = (counts[sweep.id].get(state, 0) for state in ("queued", "running"))
+        teams[team][0] += waits
+        teams[team][1] += runs
+        if principal.may_see(sweep.team_id):
+            shown.append(
+                QueuedSweep(
+                    sweep_id=sweep.id,
+                    name=sweep.name,
+                    team=team,
+                    priority=sweep.priority,
+                    queued_runs=waits,
+                    running_runs=runs,
+                )
+            )
     return QueueView(
-        queued_runs=sum(sweep.queued_runs for sweep in queued),
-        running_runs=sum(sweep.running_runs for sweep in queued),
-        sweeps=queued,
+        queued_runs=sum(waits for waits, _ in teams.values()),
+        running_runs=sum(runs for _, runs in teams.values()),
+        sweeps=shown,
+        teams=[
+            QueuedTeam(team=team, queued_runs=waits, running_runs=runs) for team, (waits, runs) in sorted(teams.items())
+        ],
     )

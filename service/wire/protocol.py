@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from service.wire.base import Wire
 from service.wire.description import RunDescription
+from service.wire.names import PRINTABLE
 
 PROTOCOL_VERSION = 1
 
@@ -14,11 +15,11 @@ class Hello(Wire):
     """A worker introduces itself."""
 
     protocol: int = PROTOCOL_VERSION
-    name: str = Field(min_length=1, max_length=200, description="host and process, for people")
-    device: str = Field(max_length=40, description="cpu, cuda:0, ...")
-    device_name: str = Field(max_length=200)
+    name: str = Field(min_length=1, max_length=200, pattern=PRINTABLE, description="host and process, for people")
+    device: str = Field(min_length=1, max_length=40, pattern=PRINTABLE, description="cpu, cuda:0, ...")
+    device_name: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
     lanes: int = Field(ge=1, le=4096, description="how many runs it trains at once")
-    version: str = Field(max_length=40)
+    version: str = Field(min_length=1, max_length=40, pattern=PRINTABLE)
 
 
 class Welcome(Wire):

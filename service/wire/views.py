@@ -225,12 +225,21 @@ class QueuedSweep(Wire):
     running_runs: int
 
 
+class QueuedTeam(Wire):
+    """A team's share of the queue, all of its sweeps together."""
+
+    team: str
+    queued_runs: int
+    running_runs: int
+
+
 class QueueView(Wire):
-    """What waits, in the order in which it is taken."""
+    """What waits: your team's sweeps (an admin's are all), in the order in which they are taken, and every team."""
 
     queued_runs: int
     running_runs: int
     sweeps: list[QueuedSweep]
+    teams: list[QueuedTeam]
 
 
 class Health(Wire):

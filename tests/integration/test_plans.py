@@ -95,7 +95,7 @@ def _work(harness: Harness) -> None:
         sweep = sweeps.find(session, harness.principal, grid)
         trials.page(session, sweep, None, 3, 50)
         best.best(session, sweep, None)
-        queue.overview(session)
+        queue.overview(session, harness.principal)
         workers.listing(session, LEASE_SECONDS)
         metrics.facts(session, LEASE_SECONDS, tracked=True)
         events.look(session, grid)
