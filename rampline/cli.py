@@ -8,7 +8,20 @@ from rich.console import Console
 import schedules
 from fleet.settings import FleetError
 from rampline import display, reading
-from rampline.commands import corpora, fleet, keeping, lifecycle, processes, replay, sweeps, usage
+from rampline.commands import (
+    audit,
+    corpora,
+    fleet,
+    keeping,
+    lifecycle,
+    processes,
+    replay,
+    sweeps,
+    teams,
+    tokens,
+    usage,
+    users,
+)
 from rampline.commands import schedules as schedule_commands
 from rampline.connection import NotConnectedError
 from rampline.product import ProductError, StoppedError
@@ -21,11 +34,26 @@ app = typer.Typer(
     help="Find the learning-rate schedule for a transformer: which type, how many warmup steps, which peak rate.",
     epilog="First: `rampline up` in one terminal, `rampline submit examples/first-sweep.yaml --watch` in another.",
 )
-for commands in (processes.app, sweeps.app, lifecycle.app, schedule_commands.app, replay.app, keeping.app, usage.app):
+for commands in (
+    processes.app,
+    sweeps.app,
+    lifecycle.app,
+    schedule_commands.app,
+    replay.app,
+    keeping.app,
+    usage.app,
+    audit.app,
+):
     app.add_typer(commands)
-app.add_typer(corpora.app, name="corpora")
-app.add_typer(usage.share_app, name="share")
-app.add_typer(fleet.app, name="fleet")
+for noun, commands in {
+    "corpora": corpora.app,
+    "team": teams.app,
+    "user": users.app,
+    "token": tokens.app,
+    "share": usage.share_app,
+    "fleet": fleet.app,
+}.items():
+    app.add_typer(commands, name=noun)
 
 EXPECTED = (
     ApiError,

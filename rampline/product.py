@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from typing import IO
 import httpx
 
 from rampline.child import Child
+from service.wire.tokens import Role, mint
 
 HOST = "127.0.0.1"
 READY_SECONDS = 120.0
@@ -127,10 +127,11 @@ class Product:
 
     def _write_tokens(self) -> None:
         self.token_file.parent.mkdir(mode=0o700, exist_ok=True)
-        for path in (self.token_file, self.token_file.with_name("worker")):
+        roles: dict[Path, Role] = {self.token_file: "admin", self.token_file.with_name("worker"): "worker"}
+        for path, role in roles.items():
             if not path.exists():
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                    file.write(secrets.token_urlsafe(32))
+                    file.write(mint(role))
 
     def _write_connection(self) -> None:
         (self.data_dir / "connection.json").write_text(

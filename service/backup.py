@@ -18,12 +18,14 @@ from typing import Any
 from sqlalchemy import make_url, select, update
 
 from service.copying import CopyError, copy_sqlite, copy_tree, digest, dump_postgres, load_postgres, settle
+from service.domain import keys
 from service.sampling import Sampling
 from service.settings import Settings
 from service.store import clock, migrate
 from service.store.engine import Store
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial
 from service.studies import Studies
+from service.token_key import TokenKey
 
 MANIFEST = "manifest.json"
 # More leases than a run gets between a copy and its restoration: no worker of before holds one that is valid again.
@@ -85,13 +87,14 @@ def restore(places: Places, directory: Path) -> int:
     """Make an installation of a copy, in a data directory that is not there yet; returns how many sweeps it has.
 
     Runs that had not ended are queued, and no worker of before can write to them. On PostgreSQL the schemas of Rampline
-    and MLflow must not be there yet either.
+    and MLflow must not be there yet either. Tokens go on if the settings name the key under which they were made.
 
     Raises:
         CopyError: the copy is damaged, the place is taken, or something cannot be written.
+        StartupError: the key of the tokens that the settings name cannot be read.
     """
     check(directory)
-    target = places.settings.data_dir.absolute()
+    target, key = places.settings.data_dir.absolute(), _key(places.settings)
     if target.exists() and any(target.iterdir()):
         raise CopyError(f"{target} is not empty; restore into a new data directory (RAMPLINE_DATA_DIR)")
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
@@ -107,7 +110,7 @@ def restore(places: Places, directory: Path) -> int:
             }
         )
         _load_database(directory / "rampline", moved.database)
-        sweeps = _begin_anew(moved)
+        sweeps = _begin_anew(moved, key)
         settle(partial)
         if target.exists():
             target.rmdir()
@@ -134,8 +137,11 @@ def check(directory: Path) -> None:
             raise CopyError(f"{directory} is damaged: {name} is not as it was made; use another backup")
 
 
-def _begin_anew(settings: Settings) -> int:
-    """Queue what had not ended, and make Optuna's studies from the rows; the service tells them the results."""
+def _begin_anew(settings: Settings, key: TokenKey | None) -> int:
+    """Queue what had not ended, and make Optuna's studies from the rows; the service tells them the results.
+
+    Tokens that `key` cannot verify are revoked: no copy holds the key of their hashes.
+    """
     migrate.upgrade(settings.database)
     store = Store(settings.database)
     studies = Studies(settings.optuna)
@@ -143,6 +149,7 @@ def _begin_anew(settings: Settings) -> int:
         with store.write() as session:
             unended = update(Run).where(Run.state.in_(["queued", "running", "paused"]))
             now = clock.now(session)
+            keys.forget_foreign(session, key)
             session.execute(unended.values(fence=Run.fence + _FENCES, lease_expires_at=now, lane_share=0))
             asked = (Trial.optuna_number.is_not(None), Trial.state.in_(ENDED_RUN_STATES))
             session.execute(update(Trial).where(*asked).values(to_tell=True))
@@ -154,6 +161,11 @@ def _begin_anew(settings: Settings) -> int:
         studies.close()
         store.close()
     return len(sweeps)
+
+
+def _key(settings: Settings) -> TokenKey | None:
+    """The key that the restored installation will have; None if it is to make a new one."""
+    return TokenKey.read(settings.token_key) if settings.token_key_file is not None else None
 
 
 def _copy_database(url: str, target: Path) -> None:

@@ -12,6 +12,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from service.following import SILENCE_SECONDS, BrokenError, follow
+from service.wire.audit import AuditPage
 from service.wire.base import Wire
 from service.wire.calls import Calls, NoAnswerError
 from service.wire.events import Event
@@ -19,9 +20,11 @@ from service.wire.lifecycle import Change, Extension
 from service.wire.placement import FleetOrders, FleetReport
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
-from service.wire.retries import TEXT_SECONDS
+from service.wire.retries import TEXT_SECONDS, asked_wait
 from service.wire.shares import ShareSpec, ShareView, UsageKey, UsageView
 from service.wire.sweep import SweepSpec
+from service.wire.teams import TeamPage, TeamView, UserPage, UserView
+from service.wire.tokens import NewToken, Role, TokenPage, TokenView
 from service.wire.versions import HEADER, NEWEST, spoken
 from service.wire.views import (
     Best,
@@ -61,7 +64,8 @@ class ServiceUnreachableError(Exception):
 class Client:
     """A connection to a service, for example `Client("http://127.0.0.1:8000", token)`; also a context manager.
 
-    Every call makes one try and has a deadline, `timeout` seconds for all of it.
+    Every call makes one try and has a deadline, `timeout` seconds for all of it; one that is refused because there were
+    too many is made again when the service says, if that is before the deadline.
 
     Raises AddressError: `url` is not an HTTP address. Raises (every method):
         ApiError: the service refused the call.
@@ -179,9 +183,10 @@ class Client:
                     if not response.is_success:
                         response.read()
                         refusal = self._refusal(response)
-                        if not response.is_server_error:
+                        wait = asked_wait(response.headers)
+                        if not response.is_server_error and not wait:
                             raise refusal
-                        raise BrokenError(str(refusal)) from refusal
+                        raise BrokenError(str(refusal), wait=wait) from refusal
                     yield response
             except NoAnswerError as error:
                 raise BrokenError(str(error)) from error
@@ -239,6 +244,84 @@ class Client:
         """Set a team's weight and quotas."""
         self._send("PUT", f"/teams/{quote(team, safe='')}/share", content=share.model_dump_json())
 
+    def whoami(self) -> TokenView:
+        """The token of this client."""
+        return self._get("/whoami", TokenView)
+
+    def teams(self, *, name: str | None = None, cursor: int | None = None) -> TeamPage:
+        """Teams in the order in which they were made, or the one of a name. For admins."""
+        return self._get("/teams", TeamPage, name=name, cursor=cursor)
+
+    def create_team(self, name: str) -> TeamView:
+        """Make a team. For admins."""
+        return self._post("/teams", json.dumps({"name": name}), TeamView)
+
+    def change_team(self, team_id: int, *, disabled: bool) -> TeamView:
+        """Disable or enable a team. For admins."""
+        return self._post(f"/teams/{team_id}", json.dumps({"disabled": disabled}), TeamView, method="PATCH")
+
+    def users(self, *, team: str | None = None, name: str | None = None, cursor: int | None = None) -> UserPage:
+        """Users in the order in which they were made, of a team or of a name. For admins."""
+        return self._get("/users", UserPage, team=team, name=name, cursor=cursor)
+
+    def create_user(self, team: str, name: str) -> UserView:
+        """Make a user of a team. For admins."""
+        return self._post("/users", json.dumps({"team": team, "name": name}), UserView)
+
+    def change_user(self, user_id: int, *, name: str | None = None, disabled: bool | None = None) -> UserView:
+        """Rename, disable or enable a user. For admins."""
+        change = json.dumps({"name": name, "disabled": disabled})
+        return self._post(f"/users/{user_id}", change, UserView, method="PATCH")
+
+    def tokens(
+        self,
+        *,
+        team: str | None = None,
+        user: str | None = None,
+        everything: bool = False,
+        cursor: int | None = None,
+    ) -> TokenPage:
+        """Your tokens, newest first; an admin's are all. `everything`: also those that are revoked or expired."""
+        return self._get("/tokens", TokenPage, team=team, user=user, everything=everything, cursor=cursor)
+
+    def create_token(
+        self,
+        role: Role,
+        name: str,
+        *,
+        team: str | None = None,
+        user: str | None = None,
+        lifetime_seconds: int | None = None,
+    ) -> NewToken:
+        """Make a token, which is answered this once: a worker's, or one of a team's user. For admins."""
+        order = {"role": role, "name": name, "team": team, "user": user, "lifetime_seconds": lifetime_seconds}
+        return self._post("/tokens", json.dumps(order), NewToken)
+
+    def revoke_token(self, token_id: int) -> TokenView:
+        """Have a token refused from now on."""
+        return self._post(f"/tokens/{token_id}/revoke", None, TokenView)
+
+    def rotate_token(self, token_id: int, *, grace_seconds: int = 0, lifetime_seconds: int | None = None) -> NewToken:
+        """Replace a token by a new one, which is answered this once; the old one is accepted for the grace only."""
+        order = {"grace_seconds": grace_seconds, "lifetime_seconds": lifetime_seconds}
+        return self._post(f"/tokens/{token_id}/rotate", json.dumps(order), NewToken)
+
+    def audit(
+        self,
+        *,
+        team: str | None = None,
+        user: str | None = None,
+        sweep: int | None = None,
+        kind: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        cursor: int | None = None,
+        limit: int = 100,
+    ) -> AuditPage:
+        """Who changed what, newest first; times are of ISO 8601."""
+        wanted = {"team": team, "user": user, "sweep": sweep, "kind": kind, "since": since, "until": until}
+        return self._get("/audit", AuditPage, cursor=cursor, limit=limit, **wanted)
+
     def ready(self) -> Health:
         """Whether the service can do its work; an unready one is an answer here, no error."""
         return self._understood(Health, self._request("GET", "/health/ready").content)
@@ -272,8 +355,10 @@ class Client:
         given = {name: str(value) for name, value in query.items() if value is not None}
         return self._understood(answer, self._send("GET", path, params=given).content)
 
-    def _post(self, path: str, body: str | None, answer: type[Answer], **options: Any) -> Answer:
-        return self._understood(answer, self._send("POST", path, content=body, **options).content)
+    def _post(
+        self, path: str, body: str | None, answer: type[Answer], *, method: str = "POST", **options: Any
+    ) -> Answer:
+        return self._understood(answer, self._send(method, path, content=body, **options).content)
 
     def _understood(self, answer: type[Answer], content: bytes) -> Answer:
         try:
@@ -297,7 +382,7 @@ class Client:
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            return self._calls.send(method, path, **options)
+            return self._calls.patient(method, path, **options)
         except NoAnswerError as error:
             raise ServiceUnreachableError(f"no answer from {self.url} ({error}); is the service running?") from error
 

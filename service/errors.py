@@ -28,11 +28,15 @@ class BadRequestError(ServiceError):
 
 
 class UnauthorizedError(ServiceError):
-    """No token, or one that is unknown, expired or revoked."""
+    """No token, or one that is unknown, expired, revoked or disabled; `token_id` says which, if it is one of ours."""
 
     status = 401
     code = "unauthorized"
     title = "A valid token is needed"
+
+    def __init__(self, detail: str, *, token_id: int | None = None) -> None:
+        super().__init__(detail)
+        self.token_id = token_id
 
 
 class ForbiddenError(ServiceError):
@@ -119,6 +123,18 @@ class InvalidError(ServiceError):
         first = f"{fields[0].field}: {fields[0].problem}; {fields[0].remedy}"
         more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
         return cls(first + more, fields)
+
+
+class TooManyError(ServiceError):
+    """The caller asks more often than it may; nothing was done, and after `seconds` the same request is taken."""
+
+    status = 429
+    code = "too_many"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, seconds: float = 1.0) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
 
 
 class UnavailableError(ServiceError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from service.wire.events import KINDS, Event, SweepEnd
+from service.wire.retries import LONGEST_ASKED
 
 # The service says something at least every 15 seconds.
 SILENCE_SECONDS = 45.0
@@ -19,7 +20,11 @@ Opened = Callable[[str | None], AbstractContextManager[httpx.Response]]
 
 
 class BrokenError(Exception):
-    """The stream broke off, or could not be opened; it may be tried again."""
+    """The stream broke off, or could not be opened; it may be tried again, in `wait` seconds at the least."""
+
+    def __init__(self, reason: str, *, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
 
 
 @dataclass
@@ -57,6 +62,7 @@ def follow(opened: Opened, last_event_id: str | None) -> Iterator[Event]:
     """
     breaks, was_open = 0, False
     while True:
+        wait = 0.0
         try:
             with opened(last_event_id) as response:
                 was_open = True
@@ -71,8 +77,9 @@ def follow(opened: Opened, last_event_id: str | None) -> Iterator[Event]:
                     yield Event(last_event_id, news)
                     if isinstance(news, SweepEnd):
                         return
-        except BrokenError:
+        except BrokenError as error:
             breaks += 1
-            if breaks >= MOST_BREAKS or not was_open:
+            wait = min(error.wait, LONGEST_ASKED)
+            if breaks >= MOST_BREAKS or not (was_open or wait):
                 raise
-        time.sleep(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**breaks))
+        time.sleep(max(wait, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**breaks)))

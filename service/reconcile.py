@@ -4,7 +4,9 @@ Every step can be repeated and may be cut short anywhere; what fails is tried ag
 """
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from service.domain import access
@@ -73,20 +75,25 @@ class Reconciler:
 
 
 class TokenUse:
-    """Remembers which tokens were used, so that reading a page need not write to the database."""
+    """Remembers which tokens were used, so that reading a page need not write to the database.
+
+    Each is written down at most once a minute by one process.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._used: set[int] = set()
+        self._written: dict[int, float] = {}
 
     def note(self, token_id: int) -> None:
         """A token was used."""
-        self._used.add(token_id)
+        if time.monotonic() - self._written.get(token_id, -math.inf) >= access.USED_EVERY.total_seconds():
+            self._used.add(token_id)
 
     def write(self) -> None:
         """Write down what was noted since the last time."""
         used, self._used = self._used, set()
         if used:
             with self._store.write() as session:
-                for token_id in sorted(used):
-                    access.mark_used(session, token_id)
+                access.mark_used(session, sorted(used))
+            self._written |= dict.fromkeys(used, time.monotonic())

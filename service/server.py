@@ -17,16 +17,17 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from service import logs
 from service.api.app import create_app
 from service.api.dependencies import Parts
 from service.connections import ConnectionLimits, limited
-from service.domain import access
-from service.domain.access import Role
+from service.domain import access, audit, keys
 from service.errors import StartupError
 from service.exposition import FactsCollector
 from service.meters import add_up
@@ -34,6 +35,8 @@ from service.processes import keep_running
 from service.settings import Settings
 from service.store import migrate
 from service.store.engine import Store
+from service.token_key import TokenKey
+from service.wire.tokens import Role
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +51,9 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
     With `settings.processes` of more than one, as many processes serve on the one port, and this one looks after them.
 
     Raises:
-        StartupError: a directory cannot be written, the database cannot be used (by several processes), a token file
-            cannot be read, or the port is taken; its message is one line that says what to do.
+        StartupError: a directory cannot be written, the database cannot be used (by several processes), a token file or
+            the key of the tokens cannot be read or is not the database's, or the port is taken; its message is one line
+            that says what to do.
     """
     logs.configure(settings.log_format, settings.log_level)
     scheme = "http" if _tls(settings) is None else "https"
@@ -75,21 +79,31 @@ def serve(settings: Settings, on_bound: Callable[[str], None] | None = None) -> 
 def serve_on(settings: Settings, listener: socket.socket) -> None:
     """Serve in this process on a socket that listens, until SIGTERM or SIGINT; the database is prepared."""
     app, context = create_app(settings), _tls(settings)
-    config = uvicorn.Config(
+    config = configuration(app, settings, ConnectionLimits(connections=settings.connections), context)
+    parts: Parts = app.state.parts
+    server = _Server(config, parts)
+    with _showing_metrics(settings, parts.meters.registry), contextlib.suppress(_SignalledError), _signals_raise():
+        server.run(sockets=[listener])
+
+
+def configuration(
+    app: FastAPI, settings: Settings, limits: ConnectionLimits, context: ssl.SSLContext | None = None
+) -> uvicorn.Config:
+    """How an application is served."""
+    return uvicorn.Config(
         app,
-        http=limited(ConnectionLimits(connections=settings.connections)),
+        http=limited(limits),
         ws="none",
         ssl_context_factory=(lambda _config, _default: context) if context is not None else None,
+        # Anybody can send X-Forwarded-For; only a proxy of ours says where a request really comes from.
+        proxy_headers=settings.trusted_proxies is not None,
+        forwarded_allow_ips=settings.trusted_proxies,
         log_config=None,
         access_log=False,
         log_level=settings.log_level,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,
     )
-    parts: Parts = app.state.parts
-    server = _Server(config, parts)
-    with _showing_metrics(settings, parts.meters.registry), contextlib.suppress(_SignalledError), _signals_raise():
-        server.run(sockets=[listener])
 
 
 def warn_if_open(settings: Settings) -> None:
@@ -143,6 +157,7 @@ def prepare(settings: Settings) -> None:
             f"the directory {error.filename} cannot be written ({error.strerror}); set RAMPLINE_DATA_DIR to another"
         ) from error
     migrate.upgrade(settings.database)
+    key = TokenKey.of(settings)
     tokens: list[tuple[Path | None, Role]] = [
         (settings.admin_token_file, "admin"),
         (settings.worker_token_file, "worker"),
@@ -150,16 +165,31 @@ def prepare(settings: Settings) -> None:
     store = Store(settings.database)
     try:
         with store.exclusive("bootstrap"), store.write() as session:
+            keys.wrap_plain(session, key)
+            demand_own_key(session, key, settings)
             team = access.ensure_team(session, access.DEFAULT_TEAM)
             admin = access.ensure_user(session, team, "admin")
             for path, role in tokens:
                 if path is not None:
                     user = admin if role == "admin" else None
-                    access.ensure_token(session, _read_token(path), role, f"{role} of {path.name}", user)
+                    new = access.ensure_token(session, key, _read_token(path), role, f"{role} of {path.name}", user)
+                    if new is not None:
+                        audit.record(session, "token.created", token=new.id, role=role, name=new.name)
     except SQLAlchemyError as error:
         raise StartupError(f"the database cannot be written: {str(error).splitlines()[0]}") from error
     finally:
         store.close()
+
+
+def demand_own_key(session: Session, key: TokenKey, settings: Settings) -> None:
+    """Raise StartupError if tokens are in use that this key cannot verify: half of the requests would be refused."""
+    foreign = keys.count_foreign(session, key)
+    if foreign:
+        raise StartupError(
+            f"{foreign} tokens in the database were made with another key than that in {settings.token_key}; copy the "
+            "file from the host that made them (RAMPLINE_TOKEN_KEY_FILE), or if it is lost, run "
+            "`rampline db forget-tokens`, which revokes them, and make new ones"
+        )
 
 
 class _SignalledError(BaseException):

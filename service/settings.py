@@ -65,6 +65,15 @@ class Settings(BaseSettings):
     )
     admin_token_file: Path | None = Field(default=None, description="holds a token that shall have the role admin")
     worker_token_file: Path | None = Field(default=None, description="holds a token that shall have the role worker")
+    token_key_file: Path | None = Field(
+        default=None, description="the key of the tokens' hashes; data_dir/token-key, made at first, if unset"
+    )
+    rate: float = Field(default=50, ge=0, description="requests a second of a token of a person; 0: no limit")
+    worker_rate: float = Field(default=1000, ge=0, description="the same of a worker's token, which workers share")
+    stranger_rate: float = Field(default=10, ge=0, description="the same of an address without a valid token")
+    trusted_proxies: str | None = Field(
+        default=None, description="addresses, with commas between, whose X-Forwarded-For is believed"
+    )
     log_level: LogLevel = "info"
     log_format: LogFormat = Field(default="text", description="json: an object a line, for machines")
     metrics_listen: str | None = Field(
@@ -90,6 +99,11 @@ class Settings(BaseSettings):
             url = make_url(self.database_url).difference_update_query(["options"])
             return url.update_query_dict({"options": "-csearch_path=optuna"}).render_as_string(hide_password=False)
         return f"sqlite:///{self.data_dir.absolute() / 'optuna.db'}"
+
+    @property
+    def token_key(self) -> Path:
+        """Where the key of the tokens' hashes lies."""
+        return (self.token_key_file or self.data_dir / "token-key").absolute()
 
     @property
     def artifacts(self) -> Path:

@@ -23,12 +23,14 @@ from service.store import migrate
 from service.store.engine import Store
 from service.store.tables import Attempt, Run, Sweep, Trial, Upload
 from service.studies import Studies
+from service.token_key import TokenKey
 from service.wire.protocol import Held, Outcome
 from tests.integration.harness import RANDOM, Harness, news
 from tests.postgres import find_binaries, running
 
 DATA = Path(__file__).parent / "data"
 TOKEN = "frozen-" + 40 * "x"
+KEY = TokenKey("frozen-" + 40 * "y")
 
 
 def main(version: str) -> None:
@@ -118,7 +120,7 @@ def _beyond_the_protocol(harness: Harness, sampled: int, queued: int) -> None:
         session.execute(update(Sweep).where(Sweep.id == queued).values(idempotency_key="once"))
         team = access.ensure_team(session, "red")
         user = access.ensure_user(session, team, "ada")
-        access.ensure_token(session, TOKEN, "member", "frozen", user)
+        access.ensure_token(session, KEY, TOKEN, "member", "frozen", user)
         given = {"team_id": team.id, "user_id": user.id, "name": "words", "digest": "0" * 64, "size": 3}
         session.add(Upload(**given, created_at=user.created_at))
 

@@ -104,7 +104,7 @@ class Claimer:
         except UnreachableError as error:
             if not self._stopped:
                 log.warning("cannot claim: %s; trying again", error, extra={"action": "service.away"})
-            self._pause(self._backoff.wait())
+            self._pause(self._backoff.wait(error.wait))
             return
         except RefusedError as error:
             if not self._stopped:  # else the worker has left while this claim was under way

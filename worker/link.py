@@ -9,14 +9,18 @@ from service.wire.calls import Calls, NoAnswerError
 from service.wire.placement import FleetOrders, FleetReport
 from service.wire.problem import Problem
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
-from service.wire.retries import CALL_SECONDS, TEXT_SECONDS, Deadline
+from service.wire.retries import CALL_SECONDS, TEXT_SECONDS, Deadline, asked_wait
 from service.wire.versions import HEADER, NEWEST, spoken, told
 
 Answer = TypeVar("Answer", bound=Wire)
 
 
 class UnreachableError(Exception):
-    """The service did not answer, or not as a healthy service does: try again later."""
+    """The service did not answer, or not as a healthy service does: try again later, in `wait` seconds at the least."""
+
+    def __init__(self, reason: str, *, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
 
 
 class RefusedError(Exception):
@@ -89,7 +93,8 @@ class Link(Calls):
         if response.is_success:
             return response
         if response.status_code >= 500 or response.status_code == 429:
-            raise UnreachableError(f"the service answered {response.status_code}")
+            wait = asked_wait(response.headers)
+            raise UnreachableError(f"the service answered {response.status_code}", wait=wait)
         try:
             problem = Problem.model_validate_json(response.content)
         except ValueError as error:

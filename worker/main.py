@@ -163,7 +163,7 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else "CPU"
+    return next(filter(None, models), "CPU")
 
 
 def device_memory(device: torch.device) -> float:
@@ -186,7 +186,8 @@ def _register(link: Link, hello: Hello, url: str, bell: Bell) -> Welcome | None:
                     f"the service at {url} cannot be reached: {error}; is `rampline serve` up?"
                 ) from error
             log.info("waiting for the service at %s: %s", url, error, extra={"action": "service.away"})
-        if bell.wait_to_leave(backoff.wait()):
+            wait = backoff.wait(error.wait)
+        if bell.wait_to_leave(wait):
             return None
 
 

@@ -37,6 +37,7 @@ class Reporter:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._away = False
+        self._asked_wait = 0.0
         self.updates_per_second = 0.0
         self.lanes: int | None = None
         self._thread = bell.thread("reporting", self._run)
@@ -99,7 +100,7 @@ class Reporter:
             if self._report():
                 backoff.reset()
             else:
-                self._stopped.wait(backoff.wait())
+                self._stopped.wait(backoff.wait(self._asked_wait))
 
     def _report(self) -> bool:
         trainings, backlog = self.held(), self._backlog()
@@ -122,6 +123,7 @@ class Reporter:
                     "the service does not answer; training goes on: %s", error, extra={"action": "service.away"}
                 )
             self._away = True
+            self._asked_wait = error.wait
             return False
         except RefusedError as error:
             self._bell.leave(error)

@@ -200,7 +200,7 @@ class ThroughService:
     def _call(self, method: str, path: str, content: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/octet-stream"} if content is not None else None
         with _said():
-            answer = self._calls.send(method, f"/states/{path}", content=content, headers=headers)
+            answer = self._calls.patient(method, f"/states/{path}", content=content, headers=headers)
             if not answer.is_success:
                 raise StoreError(f"the service answered {answer.status_code}: {answer.text[:300]}")
             return answer.content

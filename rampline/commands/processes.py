@@ -142,6 +142,27 @@ def upgrade() -> None:
     console.print("The database is up to date.")
 
 
+@database.command(name="forget-tokens")
+def forget_tokens() -> None:
+    """Revoke every token that was made with another key than this installation's, when that key is lost.
+
+    Run it where the service runs, with its settings. Tokens in the files that the settings name go on.
+    """
+    from service.domain import keys  # noqa: PLC0415 - as in serve
+    from service.settings import Settings  # noqa: PLC0415
+    from service.store.engine import Store  # noqa: PLC0415
+    from service.token_key import TokenKey  # noqa: PLC0415
+
+    settings = Settings(data_dir=default_data_dir())
+    key, store = TokenKey.of(settings), Store(settings.database)
+    try:
+        with store.write() as session:
+            count = keys.forget_foreign(session, key)
+    finally:
+        store.close()
+    console.print(f"{count} tokens are revoked; make new ones with `rampline token create`.")
+
+
 def _terminate_like_ctrl_c() -> None:
     """Let SIGTERM end this process as Ctrl-C does, so that it stops what it started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

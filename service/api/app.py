@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from service import traces
 from service.api import (
+    audit,
     corpora,
     errors,
     events,
@@ -24,6 +25,9 @@ from service.api import (
     shares,
     states,
     sweeps,
+    teams,
+    tokens,
+    users,
     workers,
 )
 from service.api.dependencies import Parts
@@ -41,10 +45,12 @@ from service.errors import (
     ForbiddenError,
     InvalidError,
     TooLargeError,
+    TooManyError,
     UnauthorizedError,
     UnavailableError,
 )
 from service.exposition import FactsCollector
+from service.gate import Gate, Rates
 from service.meters import Meters
 from service.mirror import Mirror
 from service.preemption import Preemption
@@ -55,11 +61,20 @@ from service.settings import MLFLOW_DOOR, Settings
 from service.store.engine import Store
 from service.streams import Streams
 from service.studies import Studies
+from service.token_key import TokenKey
 from service.wire.problem import Problem
 from service.wire.states import MAX_STATE_BYTES
 
 # What any guarded call may be answered with, whatever it does.
-ANYWHERE = (BadRequestError, UnauthorizedError, ForbiddenError, TooLargeError, InvalidError, UnavailableError)
+ANYWHERE = (
+    BadRequestError,
+    UnauthorizedError,
+    ForbiddenError,
+    TooLargeError,
+    InvalidError,
+    TooManyError,
+    UnavailableError,
+)
 # Claims wait at the server, each in a thread of its own.
 THREADS = 256
 
@@ -96,25 +111,17 @@ def create_app(settings: Settings) -> FastAPI:
             {"name": "usage", "description": "What teams have used of the devices, and what they may."},
             {"name": "leases (workers)", "description": "How workers take runs and report on them."},
             {"name": "states (workers)", "description": "Where runs stand, for workers that share no directory."},
+            {"name": "access", "description": "Teams, users, tokens, and who changed what."},
             {"name": "health", "description": "Probes and metrics."},
         ],
     )
     app.state.parts = parts
     guarded = APIRouter(prefix="/api/v1", responses=errors.responses(*ANYWHERE))
-    for noun in (
-        sweeps,
-        lifecycle,
-        events,
-        runs,
-        schedules,
-        corpora,
-        workers,
-        shares,
-        fleets,
-        leases,
-        states,
-        metrics,
-    ):
+    nouns = (
+        *(sweeps, lifecycle, events, runs, schedules, corpora, workers, shares, fleets, leases, states),
+        *(teams, users, tokens, audit, metrics),
+    )
+    for noun in nouns:
         guarded.include_router(noun.router)
     app.include_router(guarded)
     app.include_router(health.router, prefix="/api/v1")
@@ -136,7 +143,9 @@ def _parts(settings: Settings) -> Parts:
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
     sampling = Sampling(store, studies, settings.policy)
-    token_use = TokenUse(store)
+    token_key, token_use = TokenKey.of(settings), TokenUse(store)
+    rates = Rates(person=settings.rate, worker=settings.worker_rate, stranger=settings.stranger_rate)
+    gate = Gate(store, token_key, token_use, rates)
     dispatcher = Dispatcher(store, sampling, settings.lease_seconds, meters, settings.policy)
     steps = {
         "watching the leases": dispatcher.watch,
@@ -156,8 +165,9 @@ def _parts(settings: Settings) -> Parts:
         dispatcher=dispatcher,
         pruning=Pruning(store),
         reconciler=Reconciler(steps),
-        token_use=token_use,
-        visitors=Visitors(store, token_use),
+        token_key=token_key,
+        gate=gate,
+        visitors=Visitors(store, gate),
         meters=meters,
         streams=Streams(store, meters),
     )

@@ -10,21 +10,23 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.dispatch import Dispatcher
-from service.domain import access
-from service.domain.access import Principal, Role
+from service.domain.access import Principal
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
 from service.door.visitors import Visitors
-from service.errors import InvalidError, UnauthorizedError
+from service.errors import InvalidError
+from service.gate import Gate
 from service.meters import Meters
 from service.pruning import Pruning
-from service.reconcile import Reconciler, TokenUse
+from service.reconcile import Reconciler
 from service.sampling import Sampling
 from service.settings import Settings
 from service.store.engine import Store
 from service.streams import Streams
 from service.studies import Studies
+from service.token_key import TokenKey
 from service.wire.problem import FieldProblem
+from service.wire.tokens import Role
 
 _bearer = HTTPBearer(
     auto_error=False, description="A token of this service; `rampline up` writes one for this machine."
@@ -44,7 +46,8 @@ class Parts:
     dispatcher: Dispatcher
     pruning: Pruning
     reconciler: Reconciler
-    token_use: TokenUse
+    token_key: TokenKey
+    gate: Gate
     visitors: Visitors
     meters: Meters
     streams: Streams
@@ -71,6 +74,11 @@ def parts_of(request: Request) -> Parts:
 Service = Annotated[Parts, Depends(parts_of)]
 
 
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client is not None else "nowhere"
+
+
 class Caller:
     """A dependency that gives the caller, if its token allows what one of `roles` may do.
 
@@ -90,14 +98,13 @@ class Caller:
 
         Raises:
             UnauthorizedError: there is no token, or it is not valid.
+            TooManyError: it asks too often.
             ForbiddenError: its role may not do this.
             InvalidError: the route has no such query parameter.
         """
-        if credentials is None:
-            raise UnauthorizedError("send a token: Authorization: Bearer ...")
-        with service.store.read() as session:
-            principal = access.authenticate(session, credentials.credentials)
-        service.token_use.note(principal.token_id)
+        principal = service.gate.admit(
+            credentials.credentials if credentials is not None else None, address_of(request)
+        )
         principal.demand(*self.roles)
         _refuse_unknown(request)
         return principal
@@ -124,8 +131,8 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
         yield from _query_names(dependency)
 
 
+Admin = Annotated[Principal, Depends(Caller("admin"))]
 Viewer = Annotated[Principal, Depends(Caller("viewer"))]
 Member = Annotated[Principal, Depends(Caller("member"))]
-Admin = Annotated[Principal, Depends(Caller("admin"))]
 WorkerCaller = Annotated[Principal, Depends(Caller("worker"))]
 ViewerOrWorker = Annotated[Principal, Depends(Caller("viewer", "worker"))]

@@ -1,10 +1,13 @@
 """The one handler of errors: whatever goes wrong leaves as a problem document (RFC 9457) with a stable code."""
 
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -13,8 +16,9 @@ from service import errors, logs
 from service.api.validation import field_problems
 from service.domain.remainder import corpus_of, further_problems
 from service.domain.uploads import PREFIX as UPLOADED
-from service.errors import InvalidError, ServiceError
+from service.errors import InvalidError, ServiceError, TooManyError
 from service.wire.problem import MEDIA_TYPE, FieldProblem, Problem
+from service.wire.sweep import SweepSpec
 
 # Where sweeps are posted.
 SWEEPS = ("/api/v1/sweeps", "/api/v1/sweeps/preview")
@@ -63,6 +67,8 @@ def render(error: ServiceError) -> Response:
     headers = {"X-Request-ID": problem.request_id} if problem.request_id is not None else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyError):
+        headers["Retry-After"] = str(math.ceil(error.seconds))
     return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)
 
 
@@ -103,7 +109,7 @@ def _as_service_error(request: Request, error: Exception) -> ServiceError:
 
 def _told_at_once(request: Request, error: RequestValidationError) -> list[FieldProblem]:
     """What cannot be read, and of a sweep also what is wrong with the rest of it."""
-    told = field_problems(error.errors())
+    told = field_problems(error.errors(), _body_of(request))
     if request.url.path.rstrip("/") not in SWEEPS or not isinstance(error.body, dict):
         return told
     told += further_problems(error.body, told)
@@ -114,6 +120,13 @@ def _told_at_once(request: Request, error: RequestValidationError) -> list[Field
         except InvalidError as unusable:
             told += unusable.fields
     return told
+
+
+def _body_of(request: Request) -> type[BaseModel]:
+    """What the body of a request to this route is; a sweep, if it has none."""
+    route = request.scope.get("route")
+    body = route.body_field.field_info.annotation if isinstance(route, APIRoute) and route.body_field else None
+    return body if isinstance(body, type) and issubclass(body, BaseModel) else SweepSpec
 
 
 def _of_http(where: str, path: str, error: HTTPException | ClientDisconnect) -> ServiceError:

@@ -35,6 +35,8 @@ class RequestLog:
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
         logs.begin(request_id)
+        if client := scope.get("client"):
+            logs.bind(address=client[0][:64])
         started = time.perf_counter()
         status = 500
 

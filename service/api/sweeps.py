@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Path, Query, Response
+from fastapi import APIRouter, Body, Header, Path, Response
 
 from service.api.dependencies import Member, Parts, Service, Viewer
 from service.api.errors import responses
+from service.api.paging import BIGGEST, Cursor, Limit
 from service.api.strict_json import StrictRoute
 from service.domain import best, corpora, preview, sweeps, trials, uploads, warm_start
 from service.domain.access import Principal
@@ -18,11 +19,8 @@ from service.wire.views import Best, SweepPage, SweepPreview, SweepState, SweepV
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=StrictRoute)
 
-BIGGEST = 2**63 - 1
 SweepId = Annotated[int, Path(ge=1, le=BIGGEST)]
 TrialNumber = Annotated[int, Path(ge=0, le=BIGGEST)]
-Cursor = Annotated[int | None, Query(ge=0, le=BIGGEST, description="`next_cursor` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=255, description="repeat a request with it and get the same sweep")
 ]

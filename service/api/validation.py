@@ -8,12 +8,12 @@ from pydantic import BaseModel, ValidationError
 from service.domain.plan import closest
 from service.domain.remainder import further_problems
 from service.errors import InvalidError
-from service.wire import lifecycle, protocol, space, sweep
+from service.wire import lifecycle, names, protocol, space, sweep, teams, tokens
 from service.wire.problem import FieldProblem
 
 _MODELS = [
     model
-    for module in (lifecycle, protocol, space, sweep)
+    for module in (lifecycle, protocol, space, sweep, teams, tokens)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, BaseModel)
 ]
@@ -73,11 +73,11 @@ def read_spec(content: Mapping[str, Any]) -> sweep.SweepSpec:
         raise InvalidError.of([*problems, *further_problems(content, problems)]) from error
 
 
-def field_problems(errors: Iterable[Mapping[str, Any]]) -> list[FieldProblem]:
-    """One entry per offending field, in the order in which pydantic found them."""
+def field_problems(errors: Iterable[Mapping[str, Any]], body: type[BaseModel] = sweep.SweepSpec) -> list[FieldProblem]:
+    """One entry per offending field of a `body`, in the order in which pydantic found them."""
     found: dict[str, FieldProblem] = {}
     for error in errors:
-        problem = _field_problem(error)
+        problem = _field_problem(error, body)
         first = found.setdefault(problem.field, problem)
         if first.remedy != problem.remedy:  # the members of a union each say what they would take
             joined = f"{first.remedy} or {problem.remedy.removeprefix('give ')}"
@@ -85,19 +85,22 @@ def field_problems(errors: Iterable[Mapping[str, Any]]) -> list[FieldProblem]:
     return list(found.values())
 
 
-def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+def _field_problem(error: Mapping[str, Any], body: type[BaseModel]) -> FieldProblem:
     kind, context = error["type"], error.get("ctx", {})
     path = _path(error["loc"], unknown=kind == "extra_forbidden")
     field = ".".join(path) or "body"
     if kind == "invalid":
         return FieldProblem(field=field, problem=context["problem"], remedy=context["remedy"])
     if kind == "extra_forbidden":
-        return FieldProblem(field=field, problem="there is no such field", remedy=closest(path[-1], _siblings(path)))
+        remedy = closest(path[-1], _siblings(path, body))
+        return FieldProblem(field=field, problem="there is no such field", remedy=remedy)
     for name, (problem, remedy) in _SHORT_FORMS.items():
         if kind == "model_type" and context["class_name"].startswith(name):
             return FieldProblem(field=field, problem=problem, remedy=remedy)
     if kind == "json_invalid":
         return FieldProblem(field="body", problem=f"it is not JSON: {_lower(context['error'])}", remedy=_REMEDIES[kind])
+    if kind == "string_pattern_mismatch" and context["pattern"] == names.HANDLE:
+        return FieldProblem(field=field, problem="it is no name of a team or user", remedy=f"use {names.HANDLE_HOLDS}")
     problem = "it is missing" if kind == "missing" else _lower(error["msg"])
     return FieldProblem(field=field, problem=problem, remedy=_REMEDIES.get(kind, "see /docs").format(**context))
 
@@ -111,15 +114,15 @@ def _path(location: Sequence[str | int], *, unknown: bool) -> list[str]:
     return [*known, str(parts[-1])] if unknown and str(parts[-1]) not in known[-1:] else known
 
 
-def _siblings(path: Sequence[str]) -> list[str]:
+def _siblings(path: Sequence[str], body: type[BaseModel]) -> list[str]:
     """The fields that are known where an unknown one was given."""
     parent = next((part for part in reversed(path[:-1]) if not part.isdigit()), None)
     if parent is None:
-        models: list[type[BaseModel]] = [sweep.SweepSpec]
+        models: list[type[BaseModel]] = [body]
     else:
         models = [model for model in _MODELS if model.__name__.lower().startswith(parent.replace("_", "").lower()[:5])]
-    names = {field.alias or name for model in models for name, field in model.model_fields.items()}
-    return sorted(names or _FIELDS)
+    found = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    return sorted(found or _FIELDS)
 
 
 def _lower(message: str) -> str:

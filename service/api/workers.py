@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from service.api.dependencies import Service, Viewer, WorkerCaller
 from service.api.errors import responses
 from service.api.versions import Version, demand, said
-from service.domain import queue, workers
+from service.domain import overview, workers
 from service.errors import ProtocolError
 from service.settings import MLFLOW_DOOR
 from service.wire.protocol import Hello, Welcome
@@ -51,7 +51,7 @@ def list_workers(service: Service, _viewer: Viewer) -> list[WorkerView]:
 
 
 @router.get("/queue", summary="What waits")
-def get_queue(service: Service, _viewer: Viewer, limit: Limit = 100) -> QueueView:
-    """Queued and running runs, in all and of the sweeps whose turn is next, in the order in which they are taken."""
+def get_queue(service: Service, viewer: Viewer, limit: Limit = 100) -> QueueView:
+    """Queued and running runs: those of every team, and of your team's sweeps whose turn is next."""
     with service.store.read() as session:
-        return queue.overview(session, limit)
+        return overview.of_queue(session, viewer, limit)

@@ -1,24 +1,19 @@
-"""Teams, users and tokens: who is calling, and what the role allows.
+"""Who is calling, and what the role allows."""
 
-A token is 256 random bits, shown once; the database holds its sha256. (A slow hash protects guessable secrets; these
-cannot be guessed.)
-"""
-
-import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Row, Select, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import ForbiddenError, UnauthorizedError
 from service.store import clock
 from service.store.tables import Team, Token, User
+from service.token_key import TokenKey
+from service.wire.tokens import Role, hint_of, is_damaged
 
-Role = Literal["admin", "member", "viewer", "worker"]
 # What each role may do, named by the role that a route asks for.
 GRANTS: dict[str, frozenset[str]] = {
     "admin": frozenset({"admin", "member", "viewer", "worker"}),
@@ -28,7 +23,8 @@ GRANTS: dict[str, frozenset[str]] = {
 }
 LEAST_TOKEN_LENGTH = 32
 DEFAULT_TEAM = "local"
-_USED_EVERY = timedelta(minutes=1)
+USED_EVERY = timedelta(minutes=1)
+_ASK = "ask an admin of this service for another"
 
 
 @dataclass(frozen=True)
@@ -51,49 +47,56 @@ class Principal:
         return self.role == "admin" or self.team_id == team_id
 
 
-def mint() -> str:
-    """A new token."""
-    return secrets.token_urlsafe(32)
-
-
-def digest_of(token: str) -> str:
-    """The form in which a token is stored."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def authenticate(session: Session, token: str) -> Principal:
-    """The caller that a token stands for.
+def authenticate(session: Session, key: TokenKey, token: str) -> Principal:
+    """The caller that a token stands for, found in one statement.
 
     Raises:
-        UnauthorizedError: the token is unknown, expired or revoked.
+        UnauthorizedError: the token is damaged, unknown, expired or revoked, or its user or team is disabled.
     """
-    digest = digest_of(token)
-    row = session.execute(
-        select(Token, User.team_id).outerjoin(User, Token.user_id == User.id).where(Token.digest == digest)
-    ).one_or_none()
-    if row is None or not hmac.compare_digest(row.Token.digest, digest):
+    if is_damaged(token):
+        raise UnauthorizedError("the token is damaged: its checksum does not fit; copy all of it, and nothing more")
+    digest = key.digest(token)
+    row = session.execute(_found(session).where(Token.digest == digest, Token.key_id == key.id)).one_or_none()
+    if row is None or not hmac.compare_digest(row.digest, digest):
         raise UnauthorizedError("the token is not known; ask an admin of this service for one")
-    return principal_of(session, row.Token, row.team_id)
+    return _alive(row)
 
 
-def principal_of(session: Session, found: Token, team_id: int | None) -> Principal:
-    """The caller that a stored token stands for, whose user is of a team.
+def owner(session: Session, token_id: int) -> Principal:
+    """The caller that a token stands for which was shown before.
 
     Raises:
-        UnauthorizedError: the token is expired or revoked.
+        UnauthorizedError: it has expired or was revoked since, or its user or team is disabled.
     """
-    if found.revoked_at is not None:
-        raise UnauthorizedError("the token was revoked; ask an admin of this service for another")
-    if found.expires_at is not None and found.expires_at <= clock.now(session):
-        raise UnauthorizedError("the token has expired; ask an admin of this service for another")
-    return Principal(found.id, found.role, found.name, found.user_id, team_id)
+    return _alive(session.execute(_found(session).where(Token.id == token_id)).one())
 
 
-def mark_used(session: Session, token_id: int) -> None:
-    """Note that a token is in use, at most once a minute."""
+def _found(session: Session) -> Select[Any]:
+    """Tokens with their team and the reason why they are refused, if they are."""
+    dead = case(
+        (Token.revoked_at.is_not(None), f"the token was revoked; {_ASK}"),
+        (Token.expires_at <= clock.moment(session), f"the token has expired; {_ASK}"),
+        (User.disabled_at.is_not(None), "the user of this token is disabled; ask an admin of this service"),
+        (Team.disabled_at.is_not(None), "the team of this token is disabled; ask an admin of this service"),
+    )
+    return (
+        select(Token.id, Token.digest, Token.role, Token.name, Token.user_id, User.team_id, dead.label("dead"))
+        .outerjoin(User, Token.user_id == User.id)
+        .outerjoin(Team, User.team_id == Team.id)
+    )
+
+
+def _alive(row: Row[Any]) -> Principal:
+    if row.dead is not None:
+        raise UnauthorizedError(row.dead, token_id=row.id)
+    return Principal(row.id, row.role, row.name, row.user_id, row.team_id)
+
+
+def mark_used(session: Session, token_ids: list[int]) -> None:
+    """Note that tokens are in use, each at most once a minute."""
     now = clock.now(session)
-    stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now - _USED_EVERY)
-    session.execute(update(Token).where(Token.id == token_id, stale).values(last_used_at=now))
+    stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now - USED_EVERY)
+    session.execute(update(Token).where(Token.id.in_(token_ids), stale).values(last_used_at=now))
 
 
 def ensure_team(session: Session, name: str) -> Team:
@@ -116,18 +119,23 @@ def ensure_user(session: Session, team: Team, name: str) -> User:
     return user
 
 
-def ensure_token(session: Session, token: str, role: Role, name: str, user: User | None = None) -> None:
-    """Make sure that a token is accepted and has a role; the token itself is not stored."""
+def ensure_token(
+    session: Session, key: TokenKey, token: str, role: Role, name: str, user: User | None = None
+) -> Token | None:
+    """Make sure that a token is known and has a role; the token itself is not stored. Returns it if it is new."""
     assert (user is None) == (role == "worker"), "every token but a worker's belongs to a user"
-    digest = digest_of(token)
-    if session.scalar(select(Token.id).where(Token.digest == digest)) is None:
-        session.add(
-            Token(
-                digest=digest,
-                role=role,
-                name=name,
-                user_id=user.id if user else None,
-                created_at=clock.now(session),
-            )
-        )
-        session.flush()
+    digest = key.digest(token)
+    if session.scalar(select(Token.id).where(Token.digest == digest)) is not None:
+        return None
+    new = Token(
+        digest=digest,
+        key_id=key.id,
+        hint=hint_of(token),
+        role=role,
+        name=name,
+        user_id=user.id if user else None,
+        created_at=clock.now(session),
+    )
+    session.add(new)
+    session.flush()
+    return new

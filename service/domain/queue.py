@@ -18,7 +18,6 @@ from service.domain.placement import ANY, Fit
 from service.store import clock
 from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
-from service.wire.views import QueuedSweep, QueueView
 
 MOST_WORKERS = 10_000
 
@@ -353,43 +352,3 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> bool:
     run.ended_at = now
     run.to_track = True
     return True
-
-
-def overview(session: Session, limit: int) -> QueueView:
-    """What waits and what runs, in all and by sweep, of the first `limit` sweeps.
-
-    Those of one team are in the order in which they are taken. What waits is what has not ended and does not run:
-    nobody counts it. Paused sweeps wait for nothing.
-    """
-    running = in_state(Run.state, "running")
-    by_sweep = select(Run.sweep_id, func.count().label("runs")).where(running).group_by(Run.sweep_id).subquery()
-    unended = Sweep.finished_at.is_(None), Sweep.runs_unended > 0, Sweep.state != "paused"
-    total = select(func.count(Sweep.id), func.sum(Sweep.runs_unended), func.sum(by_sweep.c.runs))
-    sweeps, runs, in_lanes = session.execute(
-        total.outerjoin(by_sweep, by_sweep.c.sweep_id == Sweep.id).where(*unended)
-    ).one()
-    rows = session.execute(
-        select(Sweep.id, Sweep.name, Sweep.team_id, Team.name, Sweep.priority, Sweep.runs_unended, by_sweep.c.runs)
-        .join(Team, Sweep.team_id == Team.id)
-        .outerjoin(by_sweep, by_sweep.c.sweep_id == Sweep.id)
-        .where(*unended)
-        .order_by(Sweep.priority.desc(), Sweep.id)
-        .limit(limit)
-    ).all()
-    why = shares.reasons(session, {row.team_id for row in rows})
-    shown = [
-        QueuedSweep(
-            sweep_id=sweep_id,
-            name=name,
-            team=team,
-            priority=priority,
-            queued_runs=left - (trained or 0),
-            running_runs=trained or 0,
-            waits_for=why.get(team_id),
-        )
-        for sweep_id, name, team_id, team, priority, left, trained in rows
-    ]
-    trained = int(in_lanes or 0)
-    return QueueView(
-        queued_runs=int(runs or 0) - trained, running_runs=trained, sweeps=shown, further_sweeps=sweeps - len(shown)
-    )

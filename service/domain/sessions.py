@@ -5,6 +5,7 @@ ends when the token is revoked or expires.
 """
 
 import hashlib
+import secrets
 from datetime import timedelta
 
 from sqlalchemy import delete, select
@@ -14,14 +15,14 @@ from service.domain import access
 from service.domain.access import Principal
 from service.errors import UnauthorizedError
 from service.store import clock
-from service.store.tables import BrowserSession, Token, User
+from service.store.tables import BrowserSession
 
 LASTS = timedelta(hours=12)
 
 
 def begin(session: Session, principal: Principal) -> str:
     """A new session of a caller: what its browser is to keep. Sessions that have ended are removed."""
-    secret, now = access.mint(), clock.now(session)
+    secret, now = secrets.token_urlsafe(32), clock.now(session)
     session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now))
     session.add(
         BrowserSession(digest=_digest(secret), token_id=principal.token_id, created_at=now, expires_at=now + LASTS)
@@ -36,14 +37,11 @@ def principal_of(session: Session, secret: str) -> Principal:
         UnauthorizedError: there is no such session, it has ended, or its token is no longer valid.
     """
     found = session.execute(
-        select(Token, User.team_id, BrowserSession.expires_at)
-        .join(BrowserSession, BrowserSession.token_id == Token.id)
-        .outerjoin(User, Token.user_id == User.id)
-        .where(BrowserSession.digest == _digest(secret))
+        select(BrowserSession.token_id, BrowserSession.expires_at).where(BrowserSession.digest == _digest(secret))
     ).one_or_none()
     if found is None or found.expires_at <= clock.now(session):
         raise UnauthorizedError("the session has ended; log in again at /login")
-    return access.principal_of(session, found.Token, found.team_id)
+    return access.owner(session, found.token_id)
 
 
 def end(session: Session, secret: str) -> None:

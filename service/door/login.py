@@ -7,8 +7,8 @@ import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from service.api.dependencies import parts_of
-from service.domain import access, sessions
+from service.api.dependencies import address_of, parts_of
+from service.domain import sessions
 from service.domain.access import Principal
 from service.door import pages
 from service.door.visitors import cookie_name, demand_same_site
@@ -71,9 +71,10 @@ async def log_out(request: Request) -> Response:
 
 
 def _begin(request: Request, token: str) -> str:
-    with parts_of(request).store.write() as session:
-        principal = access.authenticate(session, token)
-        _demand_person(principal)
+    parts = parts_of(request)
+    principal = parts.gate.admit(token, address_of(request))
+    _demand_person(principal)
+    with parts.store.write() as session:
         return sessions.begin(session, principal)
 
 

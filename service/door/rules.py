@@ -6,7 +6,7 @@ A test compares it with what the installed MLflow answers to, so that a new call
 from dataclasses import dataclass
 from typing import Literal
 
-from service.domain.access import Role
+from service.wire.tokens import Role
 
 # How a call of somebody who belongs to a team is held to it. An admin's and a worker's calls pass as they are.
 #   open         it tells nothing of anybody's data

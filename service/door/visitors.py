@@ -1,17 +1,15 @@
 """Who is at the door: the owner of a token, or the browser of one who has logged in."""
 
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
-from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection, Request
 
-from service.domain import access, sessions
+from service.domain import sessions
 from service.domain.access import Principal
 from service.errors import ForbiddenError, UnauthorizedError
-from service.reconcile import TokenUse
+from service.gate import Gate
 from service.store.engine import Store
 
 _LOOKING = frozenset({"GET", "HEAD"})
@@ -22,9 +20,9 @@ _THREADS = 8
 class Visitors:
     """Finds out who is at the door, anew at each request, so that a revoked token ends its sessions at once."""
 
-    def __init__(self, store: Store, token_use: TokenUse) -> None:
+    def __init__(self, store: Store, gate: Gate) -> None:
         self._store = store
-        self._token_use = token_use
+        self._gate = gate
         self.threads = anyio.CapacityLimiter(_THREADS)
 
     async def who(self, request: Request) -> Principal:
@@ -33,27 +31,32 @@ class Visitors:
         Raises:
             UnauthorizedError: there is no valid token and no session.
             ForbiddenError: the request comes from another site.
+            TooManyError: the token was used too often.
         """
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind:
             if kind.lower() != "bearer":
                 raise UnauthorizedError("send a token: Authorization: Bearer ..., or set MLFLOW_TRACKING_TOKEN")
-            principal = await self._look_up(access.authenticate, token.strip())
-        else:
-            secret = request.cookies.get(cookie_name(request))
-            if secret is None:
-                raise UnauthorizedError("log in at /login, or send a token: Authorization: Bearer ...")
-            demand_same_site(request)
-            principal = await self._look_up(sessions.principal_of, secret)
-        self._token_use.note(principal.token_id)
-        return principal
+            address = request.client.host if request.client is not None else "nowhere"
+            return await self.admit(token.strip(), address)
+        secret = request.cookies.get(cookie_name(request))
+        if secret is None:
+            raise UnauthorizedError("log in at /login, or send a token: Authorization: Bearer ...")
+        demand_same_site(request)
+        return await anyio.to_thread.run_sync(self._of_session, secret, limiter=self.threads)
 
-    async def _look_up(self, how: Callable[[Session, str], Principal], secret: str) -> Principal:
-        def look_up() -> Principal:
-            with self._store.read() as session:
-                return how(session, secret)
+    async def admit(self, token: str, address: str) -> Principal:
+        """The owner of a token that comes from an address.
 
-        return await anyio.to_thread.run_sync(look_up, limiter=self.threads)
+        Raises:
+            UnauthorizedError: it is not valid.
+            TooManyError: it was used too often, or the address has sent too much without a valid one.
+        """
+        return await anyio.to_thread.run_sync(self._gate.admit, token, address, limiter=self.threads)
+
+    def _of_session(self, secret: str) -> Principal:
+        with self._store.read() as session:
+            return sessions.principal_of(session, secret)
 
 
 def cookie_name(connection: HTTPConnection) -> str:

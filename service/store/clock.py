@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, text
+from sqlalchemy import ColumnElement, DateTime, Dialect, literal_column, text
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
@@ -11,12 +11,19 @@ _NOW = {
     "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
     "postgresql": text("SELECT clock_timestamp()"),
 }
+# On SQLite in the very form in which instants are stored, since they are compared as texts.
+_MOMENT = {"sqlite": "strftime('%Y-%m-%d %H:%M:%f000', 'now')", "postgresql": "clock_timestamp()"}
 
 
 def now(session: Session) -> datetime:
     """The database's time, in UTC."""
     value = session.scalar(_NOW[session.get_bind().dialect.name])
     return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+def moment(session: Session) -> ColumnElement[datetime]:
+    """The database's time within a statement, to compare with instants, where `now` would be a statement of its own."""
+    return literal_column(_MOMENT[session.get_bind().dialect.name], Instant())
 
 
 class Instant(TypeDecorator[datetime]):

@@ -27,14 +27,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 
 from service.store.clock import Instant
+from service.store.origin import bound, team_concerned
 from service.wire.placement import MOST_KEY
+from service.wire.tokens import Role
 from service.wire.views import RunState, SweepState
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 # SQLite numbers rows by itself only where the column's type is exactly INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
-ROLES = ("admin", "member", "viewer", "worker")
 TRIAL_STATES = tuple(state for state in get_args(RunState) if state != "paused")  # a trial is queued until it has ended
 ENDED_RUN_STATES = ("completed", "pruned", "diverged", "failed", "cancelled")
 ENDED_SWEEP_STATES = ("completed", "failed", "cancelled")
@@ -116,6 +117,7 @@ class Team(Base):
     hour_quota: Mapped[float | None]
     gave_way_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
 
 
 class User(Base):
@@ -128,16 +130,23 @@ class User(Base):
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
     name: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
 
 
 class Token(Base):
-    """A bearer token, kept as its hash; a worker's token belongs to no user."""
+    """A bearer token, kept as its hash; a worker's token belongs to no user.
+
+    `key_id` says with which key the hash was made (see `service.token_key`); None is for one of version 0.1, which is
+    a plain sha256 until the next start. `hint` is the part of the token that may be shown.
+    """
 
     __tablename__ = "tokens"
-    __table_args__ = (one_of("role", ROLES), Index(None, "user_id"))
+    __table_args__ = (one_of("role", get_args(Role)), Index(None, "user_id"))
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    hint: Mapped[str | None] = mapped_column(String(40))
     role: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(120))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -491,14 +500,28 @@ class Heartbeat(Base):
 
 
 class Event(Base):
-    """What happened to a sweep and through whom: the trail that an audit reads."""
+    """What was changed and through whom: the trail that an audit reads.
+
+    `team_id` is whose business it is, None for the whole service's. Whoever writes an event says what happened; with
+    which token, from where and in which request is taken from the request that is served in this context.
+    """
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "sweep_id", "id"), Index(None, "at"))
+    __table_args__ = (
+        Index(None, "sweep_id", "id"),
+        Index(None, "team_id", "id"),
+        Index(None, "user_id", "id"),
+        Index(None, "kind", "id"),
+        Index(None, "at"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(String(40))
     sweep_id: Mapped[int | None] = mapped_column(ForeignKey("sweeps.id"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), default=team_concerned)
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("tokens.id"), default=bound("token_id"))
+    request_id: Mapped[str | None] = mapped_column(String(100), default=bound("request_id"))
+    address: Mapped[str | None] = mapped_column(String(64), default=bound("address"))
     detail: Mapped[dict[str, Any]]

@@ -1,13 +1,17 @@
-"""One call over HTTP, as worker and client make it: one try, with a deadline for all of it."""
+"""One call over HTTP, as worker and client make it: one try, with a deadline for all of it.
 
+Only a refusal for asking too often (429) is no try: nothing was done, and the answer says when it will be.
+"""
+
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 
-from service.wire.retries import CALL_SECONDS, Deadline
+from service.wire.retries import CALL_SECONDS, Deadline, asked_wait
 
 
 class AddressError(ValueError):
@@ -90,6 +94,22 @@ class Calls:
         kept = {name: value for name, value in response.headers.items() if name not in _ENCODING}
         return httpx.Response(response.status_code, headers=kept, content=body, request=request)
 
+    def patient(self, method: str, path: str, *, seconds: float | None = None, **given: Any) -> httpx.Response:
+        """As `send`; while the answer is 429, wait as it asks and call again, if that is before the deadline.
+
+        A body that is read from a file is sent once: it could not be sent again.
+        """
+        seconds = self._seconds if seconds is None else seconds
+        deadline = Deadline(seconds)
+        response = self.send(method, path, seconds=seconds, **given)
+        while response.status_code == 429 and isinstance(given.get("content"), str | bytes | None):
+            wait = max(asked_wait(response.headers), _LEAST_WAIT)
+            if wait >= deadline.left():
+                break
+            time.sleep(wait)
+            response = self.send(method, path, seconds=deadline.left(), **given)
+        return response
+
     @contextmanager
     def stream(self, path: str, *, headers: Mapping[str, str], silence: float) -> Iterator[httpx.Response]:
         """Call for an answer that goes on; it may be silent for so many seconds between two parts of it.
@@ -113,6 +133,7 @@ class Calls:
         return b"".join(parts)
 
 
+_LEAST_WAIT = 0.1
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")  # of bytes that have been decoded
 
 

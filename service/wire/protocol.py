@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from service.wire.base import Wire
 from service.wire.description import RunDescription
+from service.wire.names import PRINTABLE
 from service.wire.placement import Labels
 from service.wire.versions import NewWord, Since
 
@@ -17,11 +18,11 @@ class Hello(Wire):
     """A worker introduces itself."""
 
     protocol: int = Field(default=1, description="1; services of version 1 look here, newer ones at the header")
-    name: str = Field(min_length=1, max_length=200, description="host and process, for people")
-    device: str = Field(max_length=40, description="cpu, cuda:0, ...")
-    device_name: str = Field(max_length=200)
+    name: str = Field(min_length=1, max_length=200, pattern=PRINTABLE, description="host and process, for people")
+    device: str = Field(min_length=1, max_length=40, pattern=PRINTABLE, description="cpu, cuda:0, ...")
+    device_name: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
     lanes: int = Field(ge=1, le=4096, description="how many runs it trains at once")
-    version: str = Field(max_length=40)
+    version: str = Field(min_length=1, max_length=40, pattern=PRINTABLE)
     memory_gib: Annotated[float | None, Since(2)] = Field(default=None, ge=0, description="of the device")
     labels: Annotated[Labels, Since(2)] = Field(default={}, description="what sweeps may require of a worker")
     slot: Annotated[str | None, Since(2)] = Field(

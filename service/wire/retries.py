@@ -7,9 +7,12 @@ beneath make no tries of their own: those would multiply with ours and outlast e
 import math
 import random
 import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 CALL_SECONDS = 20.0  # for a call between worker, command line and service, if the answer is not held back on purpose
 TEXT_SECONDS = 80.0  # for fetching a text to train on
+LONGEST_ASKED = 60.0  # whatever an answer asks for: who waits for longer looks dead
 STATE_SECONDS = 60.0  # for writing or reading the state of a lane
 
 # PostgreSQL: for reaching it, and for noticing within half a minute that its machine is gone.
@@ -30,6 +33,21 @@ MLFLOW_ENVIRONMENT = {
 }
 
 
+def asked_wait(headers: Mapping[str, str]) -> float:
+    """For how many seconds an answer asks to be left alone: Retry-After, in seconds or as a date (RFC 9110, 10.2.3).
+
+    A date is compared with that of the answer itself. 0 if it says nothing, or nothing that can be read.
+    """
+    given = headers.get("Retry-After", "").strip()
+    if given.isascii() and given.isdigit():
+        return float(given[:9])
+    try:
+        later, now = (parsedate_to_datetime(text) for text in (given, headers.get("Date", "")))
+        return max(0.0, (later - now).total_seconds())
+    except (ValueError, TypeError):  # one of them with a zone and the other without
+        return 0.0
+
+
 class Backoff:
     """Waiting times in seconds that double up to a ceiling, each drawn from its upper half so that callers spread.
 
@@ -47,10 +65,11 @@ class Backoff:
         self._next = self._first
         self._waited = 0.0
 
-    def wait(self) -> float:
-        """How long to wait before the next try."""
+    def wait(self, least: float = 0.0) -> float:
+        """How long to wait before the next try: at least as long as the other end asked for."""
         seconds = random.uniform(self._next / 2, self._next)  # noqa: S311 - spreads retries, guards nothing
         self._next = min(self._ceiling, 2 * self._next)
+        seconds = max(seconds, min(least, LONGEST_ASKED))
         self._waited += seconds
         return seconds
 

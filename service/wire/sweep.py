@@ -5,13 +5,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from service.wire.base import Wire, refusal
+from service.wire.names import PRINTABLE, Name
 from service.wire.placement import Resources
 from service.wire.search import Pruner, Sampler, Seed
 from service.wire.space import Betas, Space, check_distinct
-
-# Neither control characters, which a terminal obeys, nor those that turn the direction of what follows.
-PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
-Name = Annotated[str, Field(min_length=1, max_length=120, pattern=PRINTABLE)]
 
 
 class Objective(Wire):
@@ -67,7 +64,7 @@ class Optimizer(Wire):
 class Data(Wire):
     """The text: `shakespeare`, `python-reference`, your team's `upload:NAME`, or an admin's `file:NAME`."""
 
-    corpus: str = Field(default="shakespeare", min_length=1, max_length=255)
+    corpus: str = Field(default="shakespeare", min_length=1, max_length=255, pattern=PRINTABLE)
     batch_size: int = Field(default=16, ge=1, le=4096)
     val_windows: int = Field(default=64, ge=1, le=65_536, description="validation windows of one context each")
 

@@ -242,16 +242,25 @@ class QueuedSweep(Wire):
     waits_for: str | None = None
 
 
-class QueueView(Wire):
-    """What waits, of each team in the order in which it is taken.
+class QueuedTeam(Wire):
+    """A team's share of the queue, all of its sweeps together."""
 
-    The totals include the `further_sweeps` that are not listed.
+    team: str
+    queued_runs: int
+    running_runs: int
+
+
+class QueueView(Wire):
+    """What waits: your team's sweeps (an admin's are all), in the order in which they are taken, and every team.
+
+    The totals include other teams' sweeps, and the `further_sweeps` that are not listed.
     """
 
     queued_runs: int
     running_runs: int
     sweeps: list[QueuedSweep]
     further_sweeps: int
+    teams: list[QueuedTeam]
 
 
 class Health(Wire):

@@ -79,9 +79,10 @@ def left_in(copy: Path) -> int:
 
 
 def assert_secrets_are_nowhere(up: Up, copy: Path) -> None:
-    """No token is in a process list, a log, a database (MLflow's and the copies among them), or an answer."""
-    tokens = {path: path.read_bytes().strip() for path in (up.data_dir / "tokens").iterdir()}
-    assert len(tokens) == 2
+    """Neither a token nor the key of their hashes is in a process list, a log, a database, a copy, or an answer."""
+    secrets = [*(up.data_dir / "tokens").iterdir(), up.data_dir / "token-key"]
+    tokens = {path: path.read_bytes().strip() for path in secrets}
+    assert len(tokens) == 3
     commands = " ".join(processes_of(up.data_dir).values()).encode()
     assert b"rampline worker" in commands
     answered = up.client.sweeps().model_dump_json() + " ".join(str(one) for one in up.client.workers())

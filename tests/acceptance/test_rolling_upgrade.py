@@ -19,11 +19,11 @@ import pytest
 
 from service.api import versions as api_versions
 from service.client import Client
-from service.domain.access import mint
 from service.settings import Settings
 from service.store import migrate
 from service.studies import Studies
 from service.wire import versions
+from service.wire.tokens import Role, mint
 from tests.acceptance.running import READY_SECONDS, free_port, wait_for_end
 from tests.integration.serving import TOKENS, running
 from tests.postgres import Postgres
@@ -84,8 +84,9 @@ class Processes:
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
     tokens = {}
-    for role in ("admin", "worker"):
-        (tmp_path / role).write_text(mint())
+    roles: tuple[Role, ...] = ("admin", "worker")
+    for role in roles:
+        (tmp_path / role).write_text(mint(role))
         tokens[f"RAMPLINE_{role.upper()}_TOKEN_FILE"] = str(tmp_path / role)
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "words.txt").write_text("to be or not to be, that is the question\n" * 400)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.client import ApiError, Client, ServiceUnreachableError
-from service.domain import access
 from service.settings import Settings
 from service.store.engine import Store
+from service.wire.tokens import Role, mint
 from tests.acceptance.running import RAMPLINE, environment, free_port, wait_until_gone
 from tests.chaos.databases import DatabaseUnderTest
 from tests.chaos.disk import SmallDisk
@@ -135,8 +135,9 @@ class Cluster:
         self.wait_until(lambda: all(part.alive and part.answers() for part in self.parts), "all parts answer")
 
     def _tokens(self) -> dict[str, str]:
-        for role in ("admin", "worker"):
-            (self.directory / role).write_text(access.mint())
+        roles: tuple[Role, ...] = ("admin", "worker")
+        for role in roles:
+            (self.directory / role).write_text(mint(role))
         return {f"RAMPLINE_{role.upper()}_TOKEN_FILE": str(self.directory / role) for role in ("admin", "worker")}
 
     def _part(self, name: str, command: list[str], extra: dict[str, str], answers: Callable[[], bool]) -> Part:

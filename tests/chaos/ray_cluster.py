@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from service.client import Client
-from service.domain import access
 from service.settings import Settings
 from service.store.engine import Store
+from service.wire.tokens import Role, mint
 from tests.acceptance.running import RAMPLINE, environment, free_port, wait_until_gone
 from tests.chaos.part import Part, answers_at
 from tests.chaos.ray_machines import Machine, answer, autoscaling
@@ -39,8 +39,9 @@ class RayCluster:
         for made in (directory / "logs", data / "corpora"):
             made.mkdir(parents=True)
         (data / "corpora" / "words.txt").write_text("".join(f"{n} is {n * n % 97}, " for n in range(8000)))
-        for role in ("admin", "worker"):
-            (directory / role).write_text(access.mint())
+        roles: tuple[Role, ...] = ("admin", "worker")
+        for role in roles:
+            (directory / role).write_text(mint(role))
         (directory / "ray-token").write_text(secrets.token_hex(32))
         service, self._ray = free_port(), free_port()
         url = f"http://127.0.0.1:{service}"

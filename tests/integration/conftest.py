@@ -1,5 +1,6 @@
 """Every storage behaviour is one test, run on SQLite and on a real PostgreSQL."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from service.store.engine import Store
 from service.studies import Studies
 from tests.integration.harness import Harness
 from tests.integration.serving import Serving, running
-from tests.postgres import Postgres
+from tests.postgres import Postgres, find_binaries
 
 
 def empty(url: str) -> None:
@@ -92,6 +93,12 @@ def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path)
     url = postgres.fresh()
     yield url
     postgres.drop(url)
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's client programs on PATH."""
+    monkeypatch.setenv("PATH", f"{find_binaries()}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture

@@ -15,15 +15,18 @@ from fastapi import FastAPI
 from service.api.app import create_app
 from service.api.dependencies import Parts
 from service.client import Client
-from service.connections import ConnectionLimits, limited
+from service.connections import ConnectionLimits
 from service.domain import access
-from service.domain.access import Role
+from service.server import configuration
 from service.settings import Settings
 from service.store.engine import Store
+from service.token_key import TokenKey
 from service.wire.protocol import Claim, Hello, Lease, Outcome, Report
+from service.wire.tokens import Role
 from tests.integration.harness import LEASE_SECONDS, library, news, value_of
 
 USUAL = ConnectionLimits()
+UNHURRIED = {"rate": 0, "worker_rate": 0, "stranger_rate": 0}  # a fast machine asks more often than a person
 TOKENS = {name: f"{name}-{'x' * 40}" for name in ("admin", "member", "viewer", "worker", "stranger")}
 
 
@@ -78,11 +81,11 @@ def running(
         data_dir=directory,
         database_url=database_url,
         optuna_url=optuna_url,
-        **{"lease_seconds": LEASE_SECONDS, **settings},
+        **{"lease_seconds": LEASE_SECONDS, "log_level": "warning", **UNHURRIED, **settings},
     )
-    _make_tokens(database_url)
+    _make_tokens(database_url, TokenKey.of(given))
     app = create_app(given)
-    server = uvicorn.Server(uvicorn.Config(app, http=limited(limits), ws="none", log_config=None, access_log=False))
+    server = uvicorn.Server(configuration(app, given, limits))
     with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -107,7 +110,7 @@ def finished(worker_id: int, leases: list[Lease]) -> Report:
     return Report(worker_id=worker_id, updates_per_second=10.0, runs=done)
 
 
-def _make_tokens(database_url: str) -> None:
+def _make_tokens(database_url: str, key: TokenKey) -> None:
     store = Store(database_url)
     roles: dict[str, tuple[str, Role]] = {
         "admin": ("red", "admin"),
@@ -118,6 +121,6 @@ def _make_tokens(database_url: str) -> None:
     with store.write() as session:
         for name, (team, role) in roles.items():
             user = access.ensure_user(session, access.ensure_team(session, team), name)
-            access.ensure_token(session, TOKENS[name], role, name, user)
-        access.ensure_token(session, TOKENS["worker"], "worker", "worker")
+            access.ensure_token(session, key, TOKENS[name], role, name, user)
+        access.ensure_token(session, key, TOKENS["worker"], "worker", "worker")
     store.close()

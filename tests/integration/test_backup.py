@@ -1,7 +1,6 @@
 """A copy made in the middle of a sweep: damaged or half made it is refused; restored, the sweep is finished there."""
 
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -19,12 +18,7 @@ from service.store.tables import Run, Trial
 from service.studies import Studies
 from tests.integration.conftest import Database
 from tests.integration.harness import GRID, TPE, Harness
-from tests.postgres import Postgres, find_binaries
-
-
-@pytest.fixture
-def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{find_binaries()}{os.pathsep}{os.environ['PATH']}")
+from tests.postgres import Postgres
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import select, update
 
 from service.domain import sessions
-from service.domain.access import digest_of
 from service.store import clock
 from service.store.tables import BrowserSession, Token
 from tests.integration.behind import SECONDS, Behind, behind
@@ -44,7 +43,7 @@ def log_in(browser: httpx.Client, token: str, **fields: str) -> httpx.Response:
 
 def change_token(door: Serving, role: str, **values: Any) -> None:
     with door.parts.store.write() as session:
-        session.execute(update(Token).where(Token.digest == digest_of(TOKENS[role])).values(**values))
+        session.execute(update(Token).where(Token.digest == door.parts.token_key.digest(TOKENS[role])).values(**values))
 
 
 def test_a_token_becomes_a_session_that_opens_the_door_and_nothing_else(browser: httpx.Client, door: Serving) -> None:

@@ -16,10 +16,10 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from service.domain.access import mint
 from service.errors import StartupError
 from service.server import serve
 from service.settings import Settings
+from service.wire.tokens import mint
 from tests.acceptance.running import free_port
 
 _SERVE = """
@@ -59,7 +59,7 @@ def collecting() -> Iterator[tuple[str, list[Span]]]:
 
 
 def test_a_process_tells_what_it_does(tmp_path: Path) -> None:
-    token, port = mint(), free_port()
+    token, port = mint("admin"), free_port()
     (tmp_path / "admin").write_text(token)
     environment = os.environ | {
         "RAMPLINE_DATA_DIR": str(tmp_path / "data"),

@@ -23,8 +23,9 @@ from tests.integration.serving import TOKENS, Serving, hello
 
 CASES = int(os.environ.get("RAMPLINE_CASES", "2"))
 ROLES = ("admin", "member", "viewer", "worker")
-# What a JSON schema cannot say decides here: whether a sweep can be trained, how long an integer may be.
-MEANING = ("/sweeps", "/schedules/preview", "/leases", "/workers", "/usage", "/teams")
+# What a JSON schema cannot say decides here: whether a sweep can be trained, how long an integer may be, whether a text
+# is blank, which teams there are.
+MEANING = ("/sweeps", "/schedules/preview", "/leases", "/workers", "/corpora", "/users", "/tokens", "/usage", "/teams")
 
 
 @pytest.fixture

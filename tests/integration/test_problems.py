@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import select, update
 
 from service.api.limits import MAX_BODY
-from service.domain.access import digest_of
 from service.store.tables import Token
 from service.wire.problem import MEDIA_TYPE, Problem
 from tests.integration.harness import GRID
@@ -80,7 +79,7 @@ def test_revoked_and_expired_tokens_are_refused(serving: Serving) -> None:
         ("member", {"expires_at": past}, "expired"),
     ):
         with serving.parts.store.write() as session:
-            session.execute(update(Token).where(Token.digest == digest_of(TOKENS[name])).values(values))
+            session.execute(update(Token).where(Token.name == name).values(values))
         response = serving.http(name).get("/sweeps")
         assert response.status_code == 401
         assert words in response.json()["detail"]

@@ -14,11 +14,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.client import Client
-from service.domain.access import mint
 from service.errors import StartupError
 from service.server import serve
 from service.settings import Settings
 from service.wire.protocol import Claim
+from service.wire.tokens import Role, mint
 from tests.acceptance.running import free_port, processes_of
 from tests.integration.conftest import Database
 from tests.integration.harness import GRID, library
@@ -33,7 +33,8 @@ class Group:
 
     def __init__(self, database: Database, directory: Path) -> None:
         self.metrics = f"http://127.0.0.1:{free_port()}/metrics"
-        self.tokens = {role: mint() for role in ("admin", "worker")}
+        roles: tuple[Role, ...] = ("admin", "worker")
+        self.tokens: dict[str, str] = {role: mint(role) for role in roles}
         for role, token in self.tokens.items():
             (directory / role).write_text(token)
         environment = {

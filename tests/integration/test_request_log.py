@@ -53,7 +53,7 @@ def test_a_problem_says_under_which_id_the_log_tells_of_it(
     def fail(*_arguments: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("service.domain.queue.overview", fail)
+    monkeypatch.setattr("service.domain.overview.of_queue", fail)
     failed = serving.http().get("/queue", headers={"X-Request-ID": "broken-1"})
     assert (failed.status_code, failed.json()["request_id"]) == (500, "broken-1")
     assert failed.headers["X-Request-ID"] == "broken-1"

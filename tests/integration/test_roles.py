@@ -3,16 +3,22 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
+import schemathesis
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
 from starlette.routing import Route
 
 from service.api.dependencies import Caller
-from service.domain.access import GRANTS, Role
+from service.domain.access import GRANTS
+from service.wire.tokens import Role
 from tests.integration.harness import GRID
 from tests.integration.serving import TOKENS, Serving
 
@@ -27,6 +33,11 @@ OPEN = {
 # Calls that store nothing although their method would let them.
 LOOKING = {"POST /api/v1/sweeps/preview", "POST /api/v1/schedules/preview"}
 NOBODYS = 999_999
+# What the parts of a path name: what a team owns, or a user; what only admins or workers ask for; a part of what stands
+# before it; what nobody guesses.
+OF_A_TEAM, OF_A_USER = {"sweep_id", "run_id"}, {"token_id"}
+FOR_ADMINS, FOR_WORKERS = {"team_id", "user_id"}, {"base", "name"}
+WITHIN, DIGESTS = {"number"}, {"digest"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,21 @@ def doors(app: FastAPI) -> list[Door]:
     return found
 
 
+def answers_to_the_stranger(operation: Any) -> set[int]:
+    """How valid requests to a call are answered whose numbers are another team's."""
+    statuses: set[int] = set()
+
+    @settings(max_examples=4, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def ask(case: Any) -> None:
+        case.path_parameters = dict.fromkeys(case.path_parameters, 1)
+        case.query, case.headers = {}, {"Authorization": f"Bearer {TOKENS['stranger']}"}
+        statuses.add(case.call().status_code)
+
+    ask()
+    return statuses
+
+
 def test_every_route_has_a_guard_or_is_known_to_be_open(serving: Serving) -> None:
     found = doors(serving.app)
     assert len(found) > 20
@@ -109,6 +135,33 @@ def test_another_teams_sweep_cannot_be_told_from_one_that_does_not_exist(serving
         assert theirs.status_code == none.status_code, door
         assert theirs.text.replace("1", "") == none.text.replace(str(NOBODYS), "").replace("1", ""), door
         assert none.status_code in ({404, 422} if name == "stranger" else {403}), door
+    assert serving["member"].sweep(1).state == "queued"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_whose_a_part_of_a_path_is_is_known_of_every_route(serving: Serving) -> None:
+    asked_of = {"admin": FOR_ADMINS, "worker": FOR_WORKERS}
+    known = OF_A_TEAM | OF_A_USER | WITHIN | DIGESTS | FOR_ADMINS | FOR_WORKERS
+    for door in doors(serving.app):
+        names = set(re.findall(r"{(\w+)", door.path))
+        assert names <= known, f"{door}: say of {names - known} whose it is"
+        for role, alone in asked_of.items():
+            assert not names & alone or door.roles == {role}, door
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_valid_request_about_another_teams_sweep_is_answered_as_one_about_nothing(serving: Serving) -> None:
+    serving["member"].submit(GRID)
+    config = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+    schema = schemathesis.openapi.from_url(f"{serving.url}/openapi.json", config=config)
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    about = [one for one in operations if OF_A_TEAM & set(re.findall(r"{(\w+)}", one.path))]
+    assert {f"{one.method.upper()} {one.path}" for one in about} == {
+        str(door) for door in doors(serving.app) if OF_A_TEAM & set(re.findall(r"{(\w+)", door.path))
+    }
+    for operation in about:
+        # What a document cannot say of a body is refused first, and the same for everybody.
+        assert answers_to_the_stranger(operation) - {422} == {404}, operation.label
     assert serving["member"].sweep(1).state == "queued"
 
 

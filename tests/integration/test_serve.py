@@ -16,12 +16,13 @@ import pytest
 
 from service.client import Client
 from service.domain import access
-from service.domain.access import mint
 from service.errors import StartupError
 from service.server import prepare, serve
 from service.settings import Settings
 from service.store.engine import Store
+from service.token_key import TokenKey
 from service.wire.protocol import Claim
+from service.wire.tokens import Role, mint
 from tests.integration.serving import hello
 
 _START_SECONDS = 60.0
@@ -40,9 +41,10 @@ except StartupError as error:
 @pytest.fixture
 def tokens(tmp_path: Path) -> dict[str, str]:
     """Bootstrap tokens, and the environment that names their files."""
-    for role in ("admin", "worker"):
-        (tmp_path / role).write_text(mint())
-    return {f"RAMPLINE_{role.upper()}_TOKEN_FILE": str(tmp_path / role) for role in ("admin", "worker")}
+    roles: tuple[Role, ...] = ("admin", "worker")
+    for role in roles:
+        (tmp_path / role).write_text(mint(role))
+    return {f"RAMPLINE_{role.upper()}_TOKEN_FILE": str(tmp_path / role) for role in roles}
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def test_a_server_goes_on_with_the_data_that_it_finds(process: Any, tokens: dict
     prepare(settings)
     store = Store(settings.database)
     with store.read() as session:
-        assert access.authenticate(session, (tmp_path / "admin").read_text()).role == "admin"
+        assert access.authenticate(session, TokenKey.of(settings), (tmp_path / "admin").read_text()).role == "admin"
     assert sweep.progress.trials_total == 1
     store.close()
 

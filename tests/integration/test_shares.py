@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from service.client import ApiError
-from service.domain import preemption, queue, shares, sweeps, usage
+from service.domain import overview, preemption, queue, shares, sweeps, usage
 from service.domain.fairness import Policy
 from service.preemption import Preemption
 from service.store import clock
@@ -112,7 +112,7 @@ def test_a_lane_quota_is_never_passed_by_siblings_either(harness: Harness) -> No
     assert teams_of(harness.claim(second, 20, siblings=64)) == {"red": 2, "blue": 8 - theirs["blue"]}
     assert harness.claim(second, 4) == []
     with harness.store.read() as session:
-        (waiting, *_) = queue.overview(session, 50).sweeps
+        (waiting, *_) = overview.of_queue(session, harness.principal, 50).sweeps
         (view,) = sweeps.views(session, [harness.sweep(sweep)], None)
     assert waiting.waits_for == view.waits_for == "team red has all of its 3 lanes"
 

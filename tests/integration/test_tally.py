@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.domain import metrics, progress, quarantine, queue, sweeps, tally
+from service.domain import metrics, overview, progress, quarantine, queue, sweeps, tally
 from service.store.tables import Run, Sweep
 from service.wire.protocol import Held, Lease, Outcome
 from service.wire.views import QueuedSweep
@@ -31,7 +31,7 @@ def check(harness: Harness, sweep_ids: list[int]) -> None:
     expected = {sweep.id: progress_of(harness, sweep) for sweep in found}
     with harness.store.read() as session:
         shown = progress.of_sweeps(session, found)
-        waiting = queue.overview(session, 100)
+        waiting = overview.of_queue(session, harness.principal, 100)
         load = metrics.facts(session, LEASE_SECONDS, tracked=True).teams["red"]
     assert shown == expected
     queued, running = (sum(one.runs[state] for one in expected.values()) for state in ("queued", "running"))
@@ -169,6 +169,6 @@ def test_a_recount_finds_what_was_changed_past_the_counters(harness: Harness) ->
 def test_the_queue_lists_as_many_sweeps_as_were_asked_for_and_counts_all(harness: Harness) -> None:
     first, urgent, _ = harness.submit(), harness.submit(priority=1), harness.submit()
     with harness.store.read() as session:
-        shown = queue.overview(session, 2)
+        shown = overview.of_queue(session, harness.principal, 2)
     assert [sweep.sweep_id for sweep in shown.sweeps] == [urgent, first]
     assert (shown.queued_runs, shown.running_runs, shown.further_sweeps) == (24, 0, 1)

@@ -15,13 +15,13 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, select
 
-from service.domain import access, best, events, progress
+from service.domain import access, best, events, keys, progress
 from service.errors import NotFoundError
 from service.store import migrate
 from service.store.engine import Store
 from service.store.tables import Attempt, Run, Sweep
 from service.studies import Studies
-from tests.freeze import DATA, TOKEN
+from tests.freeze import DATA, KEY, TOKEN
 from tests.integration.harness import Harness
 from tests.integration.test_migrations import catalog, upgraded_at_once
 from tests.integration.twins import added_up, counted, progress_of
@@ -127,8 +127,9 @@ def test_the_rows_that_were_there_are_counted(service: Harness, told: dict[str, 
 
 
 def test_tokens_of_before_are_accepted(service: Harness) -> None:
-    with service.store.read() as session:
-        caller = access.authenticate(session, TOKEN)
+    with service.store.write() as session:
+        keys.wrap_plain(session, KEY)
+        caller = access.authenticate(session, KEY, TOKEN)
     assert (caller.role, caller.user_id) == ("member", service.principal.user_id)
 
 

@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from service.client import Client, ServiceUnreachableError
 from service.wire.calls import AddressError, Calls, NoAnswerError
 from service.wire.protocol import Claim, Hello, Release, Report
-from service.wire.retries import TEXT_SECONDS, Backoff, Deadline
+from service.wire.retries import LONGEST_ASKED, TEXT_SECONDS, Backoff, Deadline, asked_wait
 from service.wire.shares import ShareSpec
 from worker.link import Link, UnreachableError
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 GIVEN: dict[str, Any] = {
     "claim": Claim(worker_id=1, lanes=1, wait_seconds=2),
     "cursor": None,
+    "disabled": True,
     "digest": "0" * 64,
     "extension": {"trials": 9},
     "file_format": "png",
@@ -30,6 +32,7 @@ GIVEN: dict[str, Any] = {
     "number": 1,
     "priority": 1,
     "release": Release(worker_id=1, runs=[]),
+    "role": "viewer",
     "report": Report(worker_id=1, updates_per_second=0, runs=[]),
     "run_id": 1,
     "schedule": {"type": "constant"},
@@ -37,14 +40,17 @@ GIVEN: dict[str, Any] = {
     "spec": {},
     "sweep_id": 1,
     "team": "red",
+    "team_id": 1,
     "text": b"words",
+    "token_id": 1,
+    "user_id": 1,
 }
 
 
 def calls_of(owner: type) -> list[str]:
     own = [name for name, _ in inspect.getmembers(owner, inspect.isfunction) if not name.startswith("_")]
     endless = {"stream", "events"}  # they bound each silence
-    return sorted(set(own) - {"close", "end_by", "send", "token_for"} - endless)
+    return sorted(set(own) - {"close", "end_by", "send", "token_for", "patient"} - endless)
 
 
 @pytest.mark.parametrize(("owner", "error"), [(Client, ServiceUnreachableError), (Link, UnreachableError)])
@@ -157,6 +163,83 @@ def test_waiting_doubles_up_to_its_ceiling_spreads_and_ends_with_its_budget() ->
     backoff.reset()
     assert not backoff.spent
     assert backoff.wait() <= 1
+
+
+def test_waiting_is_at_least_what_the_other_end_asked_for_but_never_for_ever() -> None:
+    backoff = Backoff(1.0, 8.0)
+    assert backoff.wait(5.0) == 5.0
+    assert backoff.wait() <= 2
+    assert backoff.wait(1e9) == LONGEST_ASKED
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0),
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 0 "}, 0),
+        ({"Retry-After": "soon"}, 0),
+        ({"Retry-After": "-3"}, 0),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:27:00 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}, 0),
+    ],
+)
+def test_how_long_to_wait_is_read_from_the_answer_alone(headers: dict[str, str], seconds: float) -> None:
+    assert asked_wait(httpx.Headers(headers)) == seconds
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long calls slept, which takes no time here."""
+    seconds: list[float] = []
+    monkeypatch.setattr("service.wire.calls.time.sleep", seconds.append)
+    return seconds
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *responses: httpx.Response) -> list[bytes]:
+    """Let the transport give these answers, one after another; returns the bodies that it is sent."""
+    bodies: list[bytes] = []
+    given = iter(responses)
+
+    def answer(_transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        bodies.append(request.read())
+        return next(given)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", answer)
+    return bodies
+
+
+def too_many(seconds: int) -> httpx.Response:
+    return httpx.Response(429, headers={"Retry-After": str(seconds)}, content=b"too many")
+
+
+def test_a_call_that_came_too_early_is_made_again_when_the_answer_says(
+    monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    bodies = answers(monkeypatch, too_many(3), too_many(2), httpx.Response(200, content=b"done"))
+    with Calls("http://service", None, seconds=60) as calls:
+        assert calls.patient("POST", "/sweeps", content="body").content == b"done"
+    assert (slept, bodies) == ([3.0, 2.0], [b"body"] * 3)
+
+
+def test_a_call_waits_no_longer_than_its_deadline_and_sends_no_file_twice(
+    monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    answers(monkeypatch, too_many(61), too_many(1))
+    with Calls("http://service", None, seconds=60) as calls:
+        assert calls.patient("GET", "/sweeps").status_code == 429
+        assert calls.patient("POST", "/corpora", content=BytesIO(b"words")).status_code == 429
+    assert slept == []
+
+
+def test_a_worker_is_told_for_how_long_to_leave_the_service_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, too_many(4), httpx.Response(503))
+    with Link("http://service", "token") as link:
+        for wait in (4.0, 0.0):
+            with pytest.raises(UnreachableError) as refused:
+                link.report(GIVEN["report"])
+            assert refused.value.wait == wait
 
 
 def test_a_deadline_keeps_what_is_reserved_for_later() -> None:
