@@ -22,8 +22,8 @@ CLUSTERS = {
     "16 GPUs of 8 lanes, 8 teams and 20 guests, 7 days": Workload(
         workers=16, lanes=8, days=7, weights=[1, 1, 1, 1, 2, 2, 4, 4], guests=20
     ),
-    "200 GPUs of 16 lanes, 40 teams and 160 guests, 4 days": Workload(
-        workers=200, lanes=16, days=4, weights=[1, 2, 4, 1] * 10, guests=160
+    "200 GPUs of 8 lanes, 40 teams and 160 guests, 2 days": Workload(
+        workers=200, lanes=8, days=2, weights=[1, 2, 4, 1] * 10, guests=160
     ),
 }
 

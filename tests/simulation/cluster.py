@@ -54,6 +54,7 @@ class _Team:
     lanes: int = 0
     at: float = 0.0
     gave_way_at: float = -1e9
+    standings: dict[str | None, Standing] = field(default_factory=dict)
     queues: dict[str, deque[Run]] = field(default_factory=lambda: defaultdict(deque))
 
     def advance(self, now: float, lanes_a_device: int) -> None:
@@ -61,6 +62,20 @@ class _Team:
         self.used = self.used * 0.5 ** (passed / HALF_LIFE_SECONDS) + rate * passed
         self.served += rate * passed
         self.at = now
+
+    def standing(self, number: int, shape: str | None, now: float, lanes_a_device: int) -> Standing:
+        """How it stands; what it has used is looked up as often as a worker would report it, not more."""
+        if shape not in self.standings:
+            self.advance(now, lanes_a_device)
+            self.standings[shape] = Standing(
+                team=number,
+                weight=self.weight,
+                used=self.used,
+                lanes=self.lanes,
+                waiting=self.waiting(shape),
+                gave_way=now - self.gave_way_at < LEAST_SECONDS,
+            )
+        return self.standings[shape]
 
     def waiting(self, shape: str | None) -> int:
         if shape is not None:
@@ -107,6 +122,7 @@ class Cluster:
         self.finished = self.parks = 0
         self.resumed = 0.0
         self._arrived_at: dict[int, float] = {}
+        self._looked_at = 0.0
 
     def run(self, arrivals: Iterable[Arrival], until: float) -> None:
         """Simulate up to a moment. What is still waiting for its first lane then has waited until then."""
@@ -147,7 +163,8 @@ class Cluster:
             self.teams_of[sweep] = arrival.team
         for seconds in arrival.seconds:
             run = Run(number=next(self._numbers), sweep=sweep, team=arrival.team, shape=arrival.shape, left=seconds)
-            self._teams[arrival.team].queues[arrival.shape].append(run)
+            team.queues[arrival.shape].append(run)
+        team.standings.clear()
         for worker in self._workers:
             if len(worker.runs) < self._lanes:
                 self._claim(worker)
@@ -173,6 +190,7 @@ class Cluster:
             team = self._teams[run.team]
             team.gave_way_at = self.now
             team.queues[run.shape].appendleft(run)
+            team.standings.clear()
             freed.add(run.worker)
         for worker in sorted(freed):
             self._claim(self._workers[worker])
@@ -200,22 +218,12 @@ class Cluster:
         return fairness.evictions(standings, holdings, shapes, free, least_seconds=LEAST_SECONDS)
 
     def _standings(self, shape: str | None) -> list[Standing]:
-        found = []
-        for number, team in enumerate(self._teams):
-            team.advance(self.now, self._lanes)
-            waiting = team.waiting(shape)
-            if waiting or team.lanes:
-                found.append(
-                    Standing(
-                        team=number,
-                        weight=team.weight,
-                        used=team.used,
-                        lanes=team.lanes,
-                        waiting=waiting,
-                        gave_way=self.now - team.gave_way_at < LEAST_SECONDS,
-                    )
-                )
-        return found
+        if self.now - self._looked_at >= TICK_SECONDS:
+            self._looked_at = self.now
+            for team in self._teams:
+                team.standings.clear()
+        all_of_them = (team.standing(number, shape, self.now, self._lanes) for number, team in enumerate(self._teams))
+        return [one for one in all_of_them if one.waiting or one.lanes]
 
     def _claim(self, worker: _Worker) -> None:
         """Fill the free lanes of a worker: as the service does, with runs of one shape."""
@@ -246,6 +254,7 @@ class Cluster:
         worker.runs[run.number] = run
         self._teams[run.team].advance(self.now, self._lanes)
         self._teams[run.team].lanes += 1
+        self._teams[run.team].standings.clear()
         if run.sweep in self.teams_of:
             self.waits.setdefault(run.sweep, self.now - self._arrived_at[run.sweep])
         self._at(self.now + run.left, partial(self._end, run, run.parked))
@@ -254,6 +263,7 @@ class Cluster:
         del self._workers[run.worker].runs[run.number]
         self._teams[run.team].advance(self.now, self._lanes)
         self._teams[run.team].lanes -= 1
+        self._teams[run.team].standings.clear()
 
 
 def jain(values: Sequence[float]) -> float:
