@@ -44,6 +44,17 @@ def lint(content: dict[str, Any] | list[Any]) -> list[Finding]:
     return [shown(finding) for finding in findings]
 
 
+def extent(content: dict[str, Any] | list[Any]) -> str | None:
+    """How much a sweep would train; None for what is no sweep, or none that could be queued."""
+    if not isinstance(content, dict) or "space" not in content:
+        return None
+    try:
+        planned = plan(SweepSpec.model_validate(content))
+    except (ValidationError, InvalidError):
+        return None
+    return f"{planned.trials} trials, {planned.runs} runs, {planned.updates} updates"
+
+
 def _lint_sweep(content: Mapping[str, Any]) -> list[Finding]:
     try:
         return plan(SweepSpec.model_validate(content)).findings

@@ -19,7 +19,8 @@ app.add_typer(schedule_app, name="schedule")
 @app.command()
 def lint(file: SweepFile, as_json: AsJson = False) -> None:
     """Check a sweep, a schedule or a list of schedules without a service. Exit status 1 if there is an error."""
-    remarks = looking.lint(looking.read_mapping(read(file), str(file)))
+    content = looking.read_mapping(read(file), str(file))
+    remarks = looking.lint(content)
     if as_json:
         typer.echo(json.dumps([remark.model_dump() for remark in remarks], indent=2))
     for remark in [] if as_json else remarks:
@@ -30,6 +31,8 @@ def lint(file: SweepFile, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
     if not remarks and not as_json:
         console.print("Nothing to remark.")
+    if not as_json and (extent := looking.extent(content)) is not None:
+        console.print(extent, highlight=False)
 
 
 @schedule_app.command(name="preview")

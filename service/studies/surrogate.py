@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from optuna.distributions import BaseDistribution, distribution_to_json
@@ -100,14 +101,8 @@ class Surrogate:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                _close(pipe)
-
-
-def _close(pipe: Any) -> None:
-    try:
-        pipe.close()
-    except OSError:  # what was still to be written has nobody to read it
-        log.debug("a pipe to the helper closed with an error")
+                with suppress(OSError):  # what was still to be written has nobody to read it
+                    pipe.close()
 
 
 def _started() -> subprocess.Popen[str]:

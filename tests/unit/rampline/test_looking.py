@@ -57,6 +57,8 @@ def test_a_sweep_is_linted_without_a_service() -> None:
     linted = rampline("lint", str(EXAMPLES / "first-sweep.yaml"), "--json")
     assert linted.returncode == 0, linted.stderr
     assert {remark["severity"] for remark in json.loads(linted.stdout)} == {"warning"}
+    shown = rampline("lint", str(EXAMPLES / "own-parameters.yaml"))
+    assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "32 trials, 32 runs, 9600 updates")
     broken = "{total_steps: 10, trials: 2, space: {schedule: [cosine], warmup_steps: 20, peak_lr: 1.0e-3}}"
     linted = rampline("lint", "-", stdin=broken)
     assert linted.returncode == 1
