@@ -20,7 +20,7 @@ from tests.chaos.ray_machines import Machine, answer, autoscaling
 CORPUS = "file:words.txt"
 NAME = "gym"
 WAIT_SECONDS = 240.0
-IDLE_SECONDS = 10.0
+IDLE_SECONDS = 6.0
 LEASE_SECONDS = 60.0  # the service's default: what is faster is not owed to it
 LANES = 4
 

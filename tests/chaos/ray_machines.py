@@ -27,8 +27,6 @@ _SPARING = {
 _HEAD_ID = "f" * 51 + "00000"
 _AUTOSCALING = {
     "RAY_FAKE_CLUSTER": "1",
-    "RAY_enable_autoscaler_v2": "1",
-    "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
     "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
     "AUTOSCALER_UPDATE_INTERVAL_S": "1",
 }
@@ -49,7 +47,9 @@ def autoscaling(port: int) -> dict[str, Any]:
             "type": "fake_multinode",
             "gcs_address": f"127.0.0.1:{port}",
             "head_node_id": _HEAD_ID,
-            "launch_multiple": True,
+            "use_node_id_as_ip": True,
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
         },
         "available_node_types": {"ray.head.default": head, "pooled": added},
         "head_node_type": "ray.head.default",
