@@ -5,6 +5,7 @@ sweep whose space changes goes on in another study, which begins with every tria
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -161,15 +162,21 @@ def _wider(present: AnyDimension | None, wish: AnyDimension) -> AnyDimension:
 
 def _further_points(plan: Plan, trials: Sequence[Trial]) -> tuple[list[Configuration], int]:
     """The points that a grid has beyond its trials, and how many trials it has with them."""
-    present = [Configuration(trial.params, trial.schedule, trial.optimizer) for trial in trials]
+    present = [_comparable(Configuration(trial.params, trial.schedule, trial.optimizer)) for trial in trials]
     points = [plan.space.configuration(point) for point in plan.space.grid()]
-    both = [*present, *points]
+    candidates = [_comparable(point) for point in points]
+    both = [*present, *candidates]
     kept, _ = distinct(both, [schedules.build(one.schedule) for one in both])
-    new = {id(one) for one in points}
-    further = [one for one in kept if id(one) in new]
+    new = {id(one) for one in kept}
+    further = [point for point, candidate in zip(points, candidates, strict=True) if id(candidate) in new]
     ordered = plan.space.spec.trials
     room = len(further) if ordered is None else max(0, ordered - len(trials))
     return further[:room], len(trials) + min(room, len(further))
+
+
+def _comparable(configuration: Configuration) -> Configuration:
+    """A configuration whose optimizer is written in one order; PostgreSQL keeps none."""
+    return replace(configuration, optimizer=dict(sorted(configuration.optimizer.items())))
 
 
 def _at_further_lengths(space: SearchSpace, trials: Sequence[Trial], lengths: set[int]) -> list[Configuration]:
