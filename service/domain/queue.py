@@ -87,7 +87,7 @@ def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> li
 
 def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: Sequence[Standing]) -> list[Run]:
     """Runs of one shape for so many lanes; what a team turns out to lack goes to the others."""
-    runs = _heads(session, shape, fairness.allot(waiting, lanes))
+    runs = _heads(session, fit, fairness.allot(waiting, lanes))
     has = Counter(run.team_id for run in runs)
     waiting = [replace(one, lanes=one.lanes + has[one.team], waiting=one.waiting - has[one.team]) for one in waiting]
     while given := fairness.allot(waiting, lanes - len(runs)):
@@ -101,7 +101,7 @@ def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: S
     return runs
 
 
-def _heads(session: Session, shape: str, given: Mapping[int, int]) -> list[Run]:
+def _heads(session: Session, fit: Fit, given: Mapping[int, int]) -> list[Run]:
     """The first so many queued runs of several teams, in one statement, without those that somebody else is taking.
 
     None for a single team: its runs are locked as they are found.
@@ -109,7 +109,7 @@ def _heads(session: Session, shape: str, given: Mapping[int, int]) -> list[Run]:
     if len(given) < 2:
         return []
     firsts = [
-        select(candidates("queued", team, shape, count, lock=False).subquery().c.id) for team, count in given.items()
+        select(candidates("queued", team, fit, count, lock=False).subquery().c.id) for team, count in given.items()
     ]
     heads = select(Run).where(Run.id.in_(union_all(*firsts)), in_state(Run.state, "queued"))
     found = session.scalars(heads.with_for_update(skip_locked=True)).all()

@@ -1,5 +1,6 @@
 """What sampler and pruner ask of a sweep, and what is doubtful about them together with its space."""
 
+import importlib.util
 from collections.abc import Iterator
 
 from service.domain.space import SearchSpace
@@ -32,6 +33,12 @@ def problems(spec: SweepSpec) -> Iterator[FieldProblem]:
                 problem=f"wilcoxon compares the seeds of trials, and {spec.replicates} can never be enough",
                 remedy=f"give replicates: {needed} or more, a larger pruner.p_threshold, or pruner type phase",
             )
+    if spec.sampler.type == "gp" and importlib.util.find_spec("torch") is None:
+        yield FieldProblem(
+            field="sampler.type",
+            problem="gp needs torch, which is not installed where this service runs",
+            remedy="use tpe, or install torch beside the service",
+        )
     longest = max(spec.total_steps.values)
     if pruner.min_resource is not None and pruner.min_resource > longest:
         yield FieldProblem(

@@ -13,7 +13,7 @@ from service.door.answers import OURS, PAGES, PRIVATE, answered
 from service.door.asked import EXPERIMENTS, RUNS, Asked, read_object
 from service.door.belonging import Belonging
 from service.door.paths import checked
-from service.door.rules import FILES, Held, Rule, canonical, rule_of
+from service.door.rules import FILES, NOBODYS, Held, Rule, canonical, rule_of
 from service.door.upstream import Upstream
 from service.door.visitors import Visitors
 from service.errors import BadRequestError, ForbiddenError, InvalidError, NotFoundError
@@ -113,6 +113,8 @@ class Door:
 
 def _rule_for(principal: Principal, method: str, path: str) -> Rule | None:
     """How a call is held; None for an admin's that is not listed."""
+    if canonical(path).startswith(NOBODYS):
+        raise ForbiddenError("MLflow's assistant runs commands on its server, so it is closed here")
     rule = rule_of(method, path)
     if principal.role == "admin":
         return rule

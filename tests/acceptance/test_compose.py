@@ -1,18 +1,11 @@
-"""docker-compose.yml: valid by the compose specification, and its very commands run a sweep on PostgreSQL.
+"""docker-compose.yml: valid by the compose specification, and its very commands run a sweep on PostgreSQL."""
 
-There may be no container engine where the tests run, so the commands, environments and health checks of the file are
-run as processes; only names that a container network would resolve, and paths inside containers, are translated.
-"""
-
-import contextlib
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import optuna
 import psycopg
 import pytest
@@ -20,14 +13,12 @@ import yaml
 
 from service.client import Client
 from service.wire.views import SweepView
-from tests.acceptance.running import free_port, wait_for_end
+from tests.acceptance.browser import Browser, browsing
+from tests.acceptance.composed import BIN, COMPOSE, ROOT, Composed
+from tests.acceptance.running import wait_for_end
 from tests.acceptance.test_first_sweep import RUNS, SWEEP, TRIALS
 from tests.postgres import Postgres
 from tests.tracked import Tracked
-
-ROOT = Path(__file__).parents[2]
-COMPOSE = ROOT / "docker-compose.yml"
-BIN = Path(sys.executable).parent
 
 
 def test_the_file_is_valid_by_the_compose_specification() -> None:
@@ -46,109 +37,35 @@ def test_every_service_restarts_and_no_secret_stands_in_the_file() -> None:
     assert compose["services"]["worker"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
 
 
-def test_every_path_that_the_file_and_the_image_name_is_in_the_tree() -> None:
+def test_every_path_that_the_file_names_is_in_the_tree() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"].values()
+    mounts = [volume for service in services for volume in service.get("volumes", [])]
+    named = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]
+    named += [service["build"]["dockerfile"] for service in services if "build" in service]
+    assert len(named) > 4
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+def test_only_the_service_is_reached_from_outside_and_workers_reach_nothing_else() -> None:
     compose = yaml.safe_load(COMPOSE.read_text())
-    mounts = [volume for service in compose["services"].values() for volume in service.get("volumes", [])]
-    for mount in mounts:
-        if mount.startswith("./"):
-            assert (ROOT / mount.split(":")[0]).exists(), mount
-    for line in (ROOT / "Dockerfile").read_text().splitlines():
-        if line.startswith("COPY ") and "--from" not in line:
-            for source in line.split()[1:-1]:
-                assert (ROOT / source).exists(), source
-
-
-class Composed:
-    """The services of the file as processes."""
-
-    def __init__(self, directory: Path, postgres: Postgres) -> None:
-        self.services = yaml.safe_load(COMPOSE.read_text())["services"]
-        self.directory = directory
-        self.ports = {"mlflow": free_port(), "service": free_port()}
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.translations = {
-            "@postgres:5432/": f"@127.0.0.1:{postgres.port}/",
-            "/run/secrets/": f"{directory}/secrets/",
-            "0.0.0.0": "127.0.0.1",
-            "mlflow:5000": f"127.0.0.1:{self.ports['mlflow']}",
-            "127.0.0.1:5000": f"127.0.0.1:{self.ports['mlflow']}",
-            "--port=5000": f"--port={self.ports['mlflow']}",
-            "service:8000": f"127.0.0.1:{self.ports['service']}",
-            "127.0.0.1:8000": f"127.0.0.1:{self.ports['service']}",
-            "/tmp/rampline": f"{directory}/scratch",
-        }
-
-    def translated(self, text: str, name: str) -> str:
-        for said, meant in self.translations.items():
-            text = text.replace(said, meant)
-        return text.replace("/data", f"{self.directory}/{name}")
-
-    def environment(self, name: str) -> dict[str, str]:
-        """What the container would see, and the PATH of its image."""
-        given = {key: self.translated(value, name) for key, value in self.services[name]["environment"].items()}
-        if "RAMPLINE_PORT" in given:
-            given["RAMPLINE_PORT"] = str(self.ports["service"])
-        return {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(self.directory), "PYTHONUNBUFFERED": "1", **given}
-
-    def start(self, name: str) -> None:
-        (self.directory / name).mkdir(exist_ok=True)
-        command = [self.translated(part, name) for part in self.services[name]["command"]]
-        with (self.directory / f"{name}.log").open("ab") as log:
-            self.processes.append(
-                subprocess.Popen(
-                    [str(BIN / command[0]), *command[1:]],
-                    env=self.environment(name),
-                    cwd=self.directory / name,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            )
-
-    def wait_until_healthy(self, name: str) -> None:
-        check = self.services[name]["healthcheck"]
-        command = [self.translated(part, name) for part in check["test"][1:]]
-        for _ in range(2 * check["retries"]):
-            checked = subprocess.run(
-                [str(BIN / command[0]), *command[1:]], capture_output=True, check=False, env=self.environment(name)
-            )
-            if checked.returncode == 0:
-                return
-            time.sleep(1)
-        raise AssertionError((self.directory / f"{name}.log").read_text())
-
-    def stop(self) -> None:
-        for process in reversed(self.processes):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait(45)
+    networks = {name: set(service["networks"]) for name, service in compose["services"].items()}
+    assert compose["networks"]["inside"] == {"internal": True}
+    assert {name for name, service in compose["services"].items() if "ports" in service} == {"service"}
+    assert {name for name, joined in networks.items() if "outside" in joined} == {"service", "worker", "worker-cpu"}
+    assert networks["worker"] == networks["worker-cpu"] == {"outside"}
+    assert compose["services"]["service"]["ports"][0].startswith("127.0.0.1:")
 
 
 @pytest.fixture(scope="module")
 def composed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
-    directory = tmp_path_factory.mktemp("compose")
-    (directory / "deploy").symlink_to(ROOT / "deploy")
-    subprocess.run(["sh", "deploy/secrets.sh"], cwd=directory, check=True, capture_output=True)
-    postgres.execute("CREATE DATABASE rampline")
-    with psycopg.connect(postgres.url("rampline"), autocommit=True) as connection:
-        connection.execute((ROOT / "deploy" / "postgres" / "schemas.sql").read_bytes())
-    composed = Composed(directory, postgres)
-    try:
-        composed.start("mlflow")
-        composed.start("service")
-        composed.wait_until_healthy("service")
-        composed.wait_until_healthy("mlflow")
-        composed.start("worker-cpu")
+    with Composed.running(tmp_path_factory.mktemp("compose"), postgres) as composed:
         yield composed
-    finally:
-        composed.stop()
-        postgres.drop(postgres.url("rampline"))
 
 
 @pytest.fixture(scope="module")
 def client(composed: Composed) -> Iterator[Client]:
-    token = (composed.directory / "secrets" / "admin_token").read_text().strip()
-    with Client(f"http://127.0.0.1:{composed.ports['service']}", token) as client:
+    with Client(composed.url, composed.secret("admin_token")) as client:
         yield client
 
 
@@ -165,7 +82,7 @@ def test_a_sweep_runs_to_its_end_on_postgresql(ended: SweepView) -> None:
 def test_mlflow_and_optuna_hold_it_in_their_own_schemas(
     composed: Composed, postgres: Postgres, client: Client, ended: SweepView
 ) -> None:
-    mlflow = Tracked(f"http://127.0.0.1:{composed.ports['mlflow']}")
+    mlflow = Tracked(f"{composed.url}/mlflow", composed.secret("admin_token"))
     experiment = mlflow.experiment(f"{ended.team}/composed #{ended.id}")["experiment_id"]
     deadline = time.monotonic() + 30
     while len([run for run in mlflow.runs(experiment) if run["info"]["status"] == "FINISHED"]) < RUNS + 1:
@@ -188,6 +105,44 @@ def test_mlflow_and_optuna_hold_it_in_their_own_schemas(
     assert dict(rows) == {"rampline": 1, "optuna": 1, "mlflow": 1}
 
 
+def test_workers_log_through_the_service_and_show_their_token_to_nobody_else(composed: Composed) -> None:
+    worker = composed.processes["worker-cpu"]
+    seen = b"".join(Path(f"/proc/{worker.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+    assert b"worker" in seen
+    assert str(composed.ports["mlflow"]).encode() not in seen
+    assert composed.secret("worker_token").encode() not in seen
+    for path in ("", "/api/2.0/mlflow/experiments/search?max_results=9"):
+        assert httpx.get(f"{composed.url}/mlflow{path}").status_code == 401
+
+
+def test_optunas_dashboard_shows_an_admin_the_study(composed: Composed, ended: SweepView) -> None:
+    headers = {"Authorization": f"Bearer {composed.secret('admin_token')}"}
+    with httpx.Client(base_url=composed.url, headers=headers) as admin:
+        assert admin.get("/optuna", headers={"Accept": "text/html"}).headers["location"] == "/dashboard"
+        (study,) = [
+            one
+            for one in admin.get("/api/studies").raise_for_status().json()["study_summaries"]
+            if one["study_name"].endswith(f"#{ended.id}")
+        ]
+        shown = admin.get(f"/api/studies/{study['study_id']}").raise_for_status().json()
+        assert {trial["state"] for trial in shown["trials"]} == {"Complete"}
+        assert len(shown["trials"]) == TRIALS
+        assert admin.delete(f"/api/studies/{study['study_id']}").status_code == 403
+    worker = {"Authorization": f"Bearer {composed.secret('worker_token')}"}
+    assert httpx.get(f"{composed.url}/api/studies", headers=worker).status_code == 403
+
+
+# What a page asks for and is refused to all but admins, or has no answer without MLflow's own users; and what the
+# browser remarks on the pages' way of drawing.
+KNOWN_COMPLAINTS = ("users/current", "mlflow/assistant/", "mlflow/gateway-proxy", "ResizeObserver")
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with browsing() as browser:
+        yield browser
+
+
 def test_the_secrets_are_random_private_and_never_replaced(composed: Composed) -> None:
     secrets = composed.directory / "secrets"
     assert {file.stat().st_mode & 0o777 for file in secrets.iterdir()} == {0o600}
@@ -196,3 +151,37 @@ def test_the_secrets_are_random_private_and_never_replaced(composed: Composed) -
     again = subprocess.run(["sh", "deploy/secrets.sh"], cwd=composed.directory, capture_output=True, check=False)
     assert again.returncode != 0
     assert [file.read_text() for file in secrets.iterdir()] == contents
+
+
+def open_as(browser: Browser, address: str, token: str) -> None:
+    """Open a page behind the login, and log in."""
+    browser.page.goto(address)
+    browser.page.get_by_label("Token").fill(token)
+    browser.page.get_by_role("button", name="Log in").click()
+
+
+def test_a_browser_logs_in_and_sees_the_teams_runs_and_their_rates(
+    composed: Composed, client: Client, ended: SweepView, browser: Browser
+) -> None:
+    page, address = browser.page, str(client.sweep(ended.id).mlflow_url)
+    assert address.startswith(f"{composed.url}/mlflow/#/experiments/")
+    open_as(browser, address, "of nobody")
+    page.get_by_role("alert").get_by_text("the token is not known").wait_for()
+    assert page.url.startswith(f"{composed.url}/login")
+    browser.complaints.clear()  # the browser writes down that a login was refused
+
+    open_as(browser, address, composed.person(ended.team, "viewer"))
+    page.wait_for_url(address)
+    page.get_by_text(f"{RUNS + 1} matching runs").wait_for()
+    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+    assert page.get_by_text("lr", exact=True).first.is_visible()
+    assert page.evaluate("document.cookie") == ""
+    assert [one for one in browser.complaints if not any(known in one for known in KNOWN_COMPLAINTS)] == []
+    assert {url for url in browser.asked if not url.startswith((composed.url, "blob:", "data:"))} == set()
+
+    page.goto(f"{composed.url}/login")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_label("Token").wait_for()
+    open_as(browser, address, composed.person("strangers", "member"))
+    page.get_by_text("Requested experiment was not found").wait_for()
+    assert not page.get_by_text("matching runs").is_visible()

@@ -124,6 +124,12 @@ def test_a_call_that_is_not_listed_is_an_admins(door: Serving, mlflow: Behind, h
         mlflow.arrived.clear()
 
 
+def test_the_assistant_that_runs_commands_is_closed_to_admins_too(http: httpx.Client, mlflow: Behind) -> None:
+    for path in ("/ajax-api/3.0/mlflow/assistant/message", "/api/3.0/mlflow/assistant/config"):
+        assert http.post(f"/mlflow{path}", json={}).status_code == 403
+    assert through(mlflow) == []
+
+
 @pytest.mark.parametrize(
     "target", ["/mlflow/../api/x", "/mlflow//evil", "/mlflow/a%2fb", "/mlflow/a/%2e%2e/b", "http://evil.example/"]
 )

@@ -1,15 +1,18 @@
 """What samplers learn from, read from our rows: the same bit by bit as at once."""
 
 from service.domain.past import Lesson, Past, Pasts
+from service.domain.space import SearchSpace
 from service.store.tables import Sweep
 from service.wire.protocol import Outcome
+from service.wire.sweep import SweepSpec
 from tests.integration.harness import TPE, Harness, news, value_of
 from tests.integration.test_pruning import pruned, told
 
 
 def past_of(harness: Harness, pasts: Pasts, sweep: int) -> Past:
     with harness.store.read() as session:
-        return pasts.of(session, session.get_one(Sweep, sweep))
+        found = session.get_one(Sweep, sweep)
+        return pasts.of(session, found, SearchSpace(SweepSpec.model_validate(found.spec)))
 
 
 def test_lessons_are_those_of_ended_trials_in_the_order_of_their_ends(harness: Harness) -> None:
