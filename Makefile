@@ -99,6 +99,8 @@ bench: setup-bench
 	$(BIN)/python benchmarks/sharing.py
 	$(BIN)/python -m benchmarks.sweep_vs_peers
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.call_costs
+	$(BIN)/python -m benchmarks.fleet_scale
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info rampline-demo
