@@ -3,17 +3,27 @@
 Rows are always locked in the order sweeps, trials, runs, so that no two transactions wait for each other.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, func, not_, select, union_all
+from sqlalchemy import Select, delete, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import attempts, descriptions, fairness, placement, quarantine, results, shares, triage, usage
+from service.domain import (
+    attempts,
+    descriptions,
+    fairness,
+    heads,
+    placement,
+    quarantine,
+    results,
+    shares,
+    triage,
+    usage,
+)
 from service.domain.fairness import USUAL, Policy, Standing
 from service.domain.placement import ANY, Fit
 from service.store import clock
@@ -87,9 +97,10 @@ def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> li
 
 def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: Sequence[Standing]) -> list[Run]:
     """Runs of one shape for so many lanes; what a team turns out to lack goes to the others."""
-    runs = _heads(session, fit, fairness.allot(waiting, lanes))
-    has = Counter(run.team_id for run in runs)
-    waiting = [replace(one, lanes=one.lanes + has[one.team], waiting=one.waiting - has[one.team]) for one in waiting]
+    given = fairness.allot(waiting, lanes)
+    runs = heads.locked(session, [candidates("queued", team, fit, n, lock=False) for team, n in given.items()])
+    runs.sort(key=lambda run: (list(given).index(run.team_id), _place(run)))
+    waiting = heads.after(waiting, runs)
     while given := fairness.allot(waiting, lanes - len(runs)):
         for team, count in given.items():
             found = _unsuspected(session, now, team, fit, count, [run.id for run in runs])
@@ -99,22 +110,6 @@ def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: S
             now_has = replace(one, lanes=one.lanes + len(found), waiting=left)
             waiting = [now_has if one.team == team else one for one in waiting]
     return runs
-
-
-def _heads(session: Session, fit: Fit, given: Mapping[int, int]) -> list[Run]:
-    """The first so many queued runs of several teams, in one statement, without those that somebody else is taking.
-
-    None for a single team: its runs are locked as they are found.
-    """
-    if len(given) < 2:
-        return []
-    firsts = [
-        select(candidates("queued", team, fit, count, lock=False).subquery().c.id) for team, count in given.items()
-    ]
-    heads = select(Run).where(Run.id.in_(union_all(*firsts)), in_state(Run.state, "queued"))
-    found = session.scalars(heads.with_for_update(skip_locked=True)).all()
-    order = list(given)
-    return sorted(found, key=lambda run: (order.index(run.team_id), _place(run)))
 
 
 def _unsuspected(

@@ -1,6 +1,7 @@
 """Teams share the lanes: who is next at a claim, who gives way, and what quotas stop."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -91,6 +92,20 @@ def test_one_claim_gives_runs_of_one_shape_whoever_they_belong_to(harness: Harne
     assert teams_of(first) == {"red": 3, "green": 3}
     assert teams_of(harness.claim(worker, 6, shape=first[0].shape)) == {"red": 3, "green": 3}
     assert teams_of(harness.claim(harness.worker(), 6)) == {"blue": 6}
+
+
+def test_claimers_at_the_same_time_share_the_queues_of_several_teams_and_no_run(harness: Harness) -> None:
+    for name in ("red", "blue", "green"):
+        harness.joined_by(name).submit()
+    workers = [harness.worker() for _ in range(4)]
+
+    def claim_all(worker: int) -> list[Lease]:
+        return [lease for _ in range(8) for lease in harness.claim(worker, 4)]
+
+    with ThreadPoolExecutor(4) as threads:
+        leases = [lease for taken in threads.map(claim_all, workers) for lease in taken]
+    assert len(leases) == len({lease.run_id for lease in leases}) == 24
+    assert {lease.fence for lease in leases} == {1}
 
 
 def test_samplers_are_asked_for_the_teams_that_are_next(harness: Harness) -> None:
