@@ -195,7 +195,7 @@ def free_port() -> int:
 
 
 def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
             if httpx.get(url, timeout=5).is_success:
@@ -203,7 +203,7 @@ def wait_for(url: str) -> None:
         except httpx.TransportError:
             pass
         if time.monotonic() > deadline:
-            raise SystemExit(f"{url} did not answer in a minute")
+            raise SystemExit(f"{url} did not answer in three minutes")
         time.sleep(0.1)
 
 
@@ -284,8 +284,8 @@ async def work(
         while not stop.is_set():
             due = time.monotonic() + arguments.report_seconds
             free = arguments.lanes - len(held)
-            if free:
-                claim = {"worker_id": worker_id, "lanes": free, "siblings": arguments.lanes}
+            if free > 0:
+                claim = {"worker_id": worker_id, "lanes": free}
                 granted = (await timings.of(CLAIM, http.post("/leases/claim", json=claim))).json()["leases"]
                 held |= {lease["run_id"]: (lease["fence"], age) for lease in granted}
                 age = 0

@@ -17,10 +17,12 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_INPUT = 0
+
 
 def main(descriptor: int) -> int:
     """Serve on an inherited socket until SIGTERM, or until the starter is gone; returns the exit status."""
-    settings = Settings.model_validate_json(sys.stdin.buffer.readline())
+    settings = Settings.model_validate_json(_line(_INPUT))
     logs.configure(settings.log_format, settings.log_level)
     threading.Thread(target=_end_with_starter, name="starter", daemon=True).start()
     try:
@@ -32,8 +34,17 @@ def main(descriptor: int) -> int:
     return 0
 
 
+def _line(descriptor: int) -> bytes:
+    """The bytes before the first end of a line; not by `sys.stdin`, which a waiting thread would hold at the end."""
+    pieces = []
+    while (piece := os.read(descriptor, 1)) not in (b"", b"\n"):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 def _end_with_starter() -> None:
-    sys.stdin.buffer.read()
+    while os.read(_INPUT, 1):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
