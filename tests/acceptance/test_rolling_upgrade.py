@@ -103,6 +103,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
         yield running
 
 
+@pytest.mark.timeout(600)
 def test_a_service_and_its_workers_are_upgraded_one_by_one_and_nothing_is_lost(
     processes: Processes, old_release: Path, postgres: Postgres
 ) -> None:

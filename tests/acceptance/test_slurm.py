@@ -102,6 +102,7 @@ def end(process: "subprocess.Popen[str]") -> None:
     process.communicate()
 
 
+@pytest.mark.timeout(600)
 def test_before_its_limit_a_worker_drains_is_queued_again_and_its_run_goes_on(serving: Serving, node: Node) -> None:
     member = serving["member"]
     sweep = member.submit(SWEEP).id
