@@ -102,6 +102,7 @@ class Study:
                 ),
                 given,
             )
+            connection.execute(text("ANALYZE"))  # or the copying of what belongs to them is planned as if they were few
             for table, names in COPIED.items():
                 own = ", ".join(f"one.{name}" for name in names.split(", "))
                 connection.execute(
