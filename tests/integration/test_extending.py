@@ -17,6 +17,8 @@ from tests.integration.harness import GRID, RANDOM, SPACE, TPE
 from tests.integration.living import Living
 
 Study = Callable[[str], optuna.Study]
+# What is decided before anything is stored is asked on one database.
+on_one_database = pytest.mark.parametrize("backend", ["sqlite"])
 
 
 @pytest.fixture
@@ -180,6 +182,7 @@ def test_a_grid_that_was_cut_short_goes_on_where_it_was_cut(living: Living) -> N
     ]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("spec", "wish", "field", "problem"),
     [
@@ -216,6 +219,7 @@ def test_what_would_take_something_away_is_refused_and_changes_nothing(
     assert (after.spec, after.trials_total, after.study) == (before.spec, before.trials_total, 0)
 
 
+@on_one_database
 def test_a_wider_space_without_more_trials_is_refused_where_it_would_train_nothing(living: Living) -> None:
     sweep = living.submit(TPE, trials=3)
     living.extend(sweep, space={"schedule": ["rex"]})

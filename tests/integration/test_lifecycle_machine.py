@@ -220,5 +220,5 @@ def _template(sqlite_template: Path) -> None:
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=8, stateful_step_count=25, suppress_health_check=list(HealthCheck), database=None
+    max_examples=6, stateful_step_count=25, suppress_health_check=list(HealthCheck), database=None
 )

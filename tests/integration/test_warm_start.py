@@ -91,6 +91,7 @@ def test_a_study_begins_with_them_once_whatever_dies_and_however_it_grows(
         assert [trial.number for trial in told] == list(range(6 + own))
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_a_grid_takes_nothing_over_and_a_sampler_that_does_not_learn_says_so(living: Living) -> None:
     older = living.submit(RANDOM, trials=3)
     living.train(living.worker())

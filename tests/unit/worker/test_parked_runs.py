@@ -14,7 +14,7 @@ from worker.history import Point
 from worker.link import UnreachableError
 
 AT = 30
-RUNS = [lease(1, 10, 120), lease(2, 20, 120), lease(3, 35, 120)]
+RUNS = [lease(1, 10, 80), lease(2, 20, 80), lease(3, 35, 80)]
 
 
 class Pausing(FakeService):
