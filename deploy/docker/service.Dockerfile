@@ -20,7 +20,7 @@ FROM python:3.11-slim
 ARG UID=1000
 RUN useradd --uid "$UID" --create-home rampline && install -d -o rampline -g rampline /data
 COPY --from=build /opt/rampline /opt/rampline
-USER rampline
+USER $UID
 ENV PATH=/opt/rampline/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /data
 CMD ["rampline", "serve"]

@@ -3,6 +3,7 @@
 import resource
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,17 +109,17 @@ def test_a_browser_without_a_session_is_sent_to_the_login_page(door: Serving) ->
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Fmlflow%2F")
 
 
-@pytest.mark.parametrize("role", ["viewer", "member", "worker"])
-def test_a_call_that_is_not_listed_is_an_admins(door: Serving, mlflow: Behind, http: httpx.Client, role: str) -> None:
+def test_a_call_that_is_not_listed_is_an_admins(door: Serving, mlflow: Behind, http: httpx.Client) -> None:
     for method, path in (
         ("POST", "/mlflow/api/2.0/mlflow/experiments/delete"),
         ("GET", "/mlflow/api/4.0/new"),
         ("DELETE", FILE),
         ("PATCH", "/mlflow/"),
     ):
-        answer = httpx.request(method, door.url + path, headers=bearer(role))
-        assert (answer.status_code, answer.json()["error_code"]) == (403, "PERMISSION_DENIED")
-        assert "admins only" in answer.json()["message"]
+        for role in ("viewer", "member", "worker"):
+            answer = httpx.request(method, door.url + path, headers=bearer(role))
+            assert (answer.status_code, answer.json()["error_code"]) == (403, "PERMISSION_DENIED"), role
+            assert "admins only" in answer.json()["message"]
         assert through(mlflow) == []
         assert http.request(method, path).status_code == 200
         mlflow.arrived.clear()
@@ -130,18 +131,15 @@ def test_the_assistant_that_runs_commands_is_closed_to_admins_too(http: httpx.Cl
     assert through(mlflow) == []
 
 
-@pytest.mark.parametrize(
-    "target", ["/mlflow/../api/x", "/mlflow//evil", "/mlflow/a%2fb", "/mlflow/a/%2e%2e/b", "http://evil.example/"]
-)
-def test_no_path_leads_elsewhere(door: Serving, mlflow: Behind, target: str) -> None:
+def test_no_path_leads_elsewhere(door: Serving, mlflow: Behind) -> None:
     host, port = door.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
-        head = (
-            f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {TOKENS['admin']}\r\n\r\n"
-        )
-        connection.sendall(head.encode())
-        answered = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert answered.split(b" ")[1] in (b"400", b"404")
+    rest = f"HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {TOKENS['admin']}\r\n\r\n"
+    evil = ("/mlflow/../api/x", "/mlflow//evil", "/mlflow/a%2fb", "/mlflow/a/%2e%2e/b", "http://evil.example/")
+    for target in evil:
+        with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
+            connection.sendall(f"GET {target} {rest}".encode())
+            answered = b"".join(iter(partial(connection.recv, 65536), b""))
+        assert answered.split(b" ")[1] in (b"400", b"404"), target
     assert through(mlflow) == []
 
 
