@@ -7,6 +7,7 @@ what a worker trains, the service knows.
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -78,6 +79,17 @@ class FleetWorker:
         ray.kill(self._self, no_restart=True)
 
 
+def _demand_an_answer(address: str) -> None:
+    """Raise FleetError if nobody listens there; Ray by itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():  # auto: Ray looks the address up on this node
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+    except OSError as error:
+        raise FleetError(f"no Ray cluster answers at {address}: {error}; is `ray start --head` up?") from error
+
+
 class RayCluster:
     """A connection to a Ray cluster, from one of its nodes; `close` it.
 
@@ -87,6 +99,7 @@ class RayCluster:
 
     def __init__(self, address: str, settings: FleetSettings) -> None:
         self._settings = settings
+        _demand_an_answer(address)
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.WARNING)
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
