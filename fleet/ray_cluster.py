@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 NAMESPACE = "rampline"
 SEPARATOR = " "  # between a slot and what the actor was started for, in its name
+HEAD = "node:__internal_head__"  # a resource that Ray gives to the head alone
 ANSWER_SECONDS = 10.0
 # After a failure of the worker, before Ray starts the process again.
 PAUSE_SECONDS = 10.0
@@ -204,8 +205,12 @@ class RayCluster:
         """Let Ray place nothing on a node any more; it ends by itself once nothing runs there.
 
         Raises:
-            FleetError: Ray refuses, as it does for the head.
+            FleetError: it is the head, without which there is no cluster, or Ray refuses.
         """
+        if any(node["NodeID"] == node_id and HEAD in node["Resources"] for node in ray.nodes()):
+            raise FleetError(
+                "this node is the head of the cluster, which would end with it; start it with --num-gpus 0"
+            )
         deadline = int((time.time() + seconds) * 1000)
         reason = DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
         accepted, why = GcsClient(address=self._address).drain_node(node_id, reason, "rampline fleet drain", deadline)
