@@ -7,6 +7,7 @@ what a worker trains, the service knows.
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 NAMESPACE = "rampline"
 SEPARATOR = " "  # between a slot and what the actor was started for, in its name
+HEAD = "node:__internal_head__"  # a resource that Ray gives to the head alone
 ANSWER_SECONDS = 10.0
 # After a failure of the worker, before Ray starts the process again.
 PAUSE_SECONDS = 10.0
@@ -78,6 +80,17 @@ class FleetWorker:
         ray.kill(self._self, no_restart=True)
 
 
+def _demand_an_answer(address: str) -> None:
+    """Raise FleetError if nobody listens there; Ray by itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():  # auto: Ray looks the address up on this node
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+    except OSError as error:
+        raise FleetError(f"no Ray cluster answers at {address}: {error}; is `ray start --head` up?") from error
+
+
 class RayCluster:
     """A connection to a Ray cluster, from one of its nodes; `close` it.
 
@@ -87,6 +100,7 @@ class RayCluster:
 
     def __init__(self, address: str, settings: FleetSettings) -> None:
         self._settings = settings
+        _demand_an_answer(address)
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.WARNING)
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -191,8 +205,12 @@ class RayCluster:
         """Let Ray place nothing on a node any more; it ends by itself once nothing runs there.
 
         Raises:
-            FleetError: Ray refuses, as it does for the head.
+            FleetError: it is the head, without which there is no cluster, or Ray refuses.
         """
+        if any(node["NodeID"] == node_id and HEAD in node["Resources"] for node in ray.nodes()):
+            raise FleetError(
+                "this node is the head of the cluster, which would end with it; start it with --num-gpus 0"
+            )
         deadline = int((time.time() + seconds) * 1000)
         reason = DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
         accepted, why = GcsClient(address=self._address).drain_node(node_id, reason, "rampline fleet drain", deadline)

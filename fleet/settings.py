@@ -1,9 +1,12 @@
 """What a fleet is told from outside."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from service.wire.placement import FLEET_NAME
 
 # Ray reads these when it is imported. A fleet never speaks to a cluster that anybody may command, unless told to; and
 # it survives the cluster's head, for longer than Ray by itself would let it.
@@ -36,6 +39,10 @@ class FleetSettings:
     idle_seconds: float = 300.0
     look_seconds: float = 5.0
     worker: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not re.match(FLEET_NAME, self.name):
+            raise FleetError(f"{self.name!r} cannot be a fleet's name: give letters, digits, dots and dashes")
 
 
 def prepare_ray() -> None:

@@ -5,12 +5,16 @@ import re
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
+from pydantic.config import JsonDict
 
-from service.wire.base import Wire
+from service.wire.base import BIGGEST, Wire
 
 # As Kubernetes and Ray have them.
 LabelPart = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
-Labels = Annotated[dict[LabelPart, LabelPart], Field(max_length=8)]
+# A JSON schema would say what names of this pattern hold, and leave every other one open.
+NO_OTHERS: JsonDict = {"additionalProperties": False}
+Labels = Annotated[dict[LabelPart, LabelPart], Field(max_length=8, json_schema_extra=NO_OTHERS)]
+FLEET_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ANY_GPU = "any"
 MOST_KEY = 1200  # characters of a requirement's key: eight labels of full length, a GPU, an amount of memory
 
@@ -57,7 +61,7 @@ class Offer(Wire):
 
     gpu: str | None = Field(default=None, max_length=200)
     memory_gib: float | None = Field(default=None, ge=0)
-    labels: dict[LabelPart, LabelPart] = Field(default={}, max_length=64)
+    labels: dict[LabelPart, LabelPart] = Field(default={}, max_length=64, json_schema_extra=NO_OTHERS)
 
     def serves(self, wanted: Resources) -> bool:
         """Whether a worker of this kind may train what requires this; memory that is not known may suffice."""
@@ -81,10 +85,12 @@ class Supply(Wire):
 class FleetReport(Wire):
     """What a fleet can have, at most `most` workers of it; and which workers have died, known for certain."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(max_length=100, pattern=FLEET_NAME)
     most: int = Field(ge=0, le=1_000_000)
     supplies: list[Supply] = Field(max_length=1000)
-    lost: list[int] = Field(default=[], max_length=10_000, description="workers whose processes have ended")
+    lost: list[Annotated[int, Field(ge=1, le=BIGGEST)]] = Field(
+        default=[], max_length=10_000, description="workers whose processes have ended"
+    )
 
 
 class Demand(Wire):

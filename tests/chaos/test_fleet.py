@@ -55,6 +55,22 @@ def test_no_token_is_in_what_ray_writes_down_or_in_a_list_of_processes(cluster: 
 
 
 @pytest.mark.timeout(600)
+def test_nobody_is_let_in_without_the_clusters_token(
+    cluster: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("0" * 64)
+    monkeypatch.setitem(cluster.environment, "RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    with pytest.raises(AssertionError, match="no Ray cluster lets this process in"):
+        cluster.status()
+
+
+@pytest.mark.timeout(600)
+def test_the_head_is_not_drained(cluster: RayCluster) -> None:
+    with pytest.raises(AssertionError, match="this node is the head"):
+        cluster.command("drain", "head")
+
+
+@pytest.mark.timeout(600)
 def test_down_ends_the_fleets_process(cluster: RayCluster) -> None:
     cluster.fleet.wanted = False
     assert "is down" in cluster.command("down")

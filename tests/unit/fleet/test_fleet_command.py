@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from fleet.settings import FleetError
 from rampline.cli import app
 
 
@@ -22,6 +23,13 @@ def refused(*arguments: str) -> str:
 
 def test_a_fleet_needs_a_workers_token() -> None:
     assert "a worker needs a token" in refused()
+
+
+def test_an_address_where_nobody_listens_is_told_at_once() -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed: pip install 'rampline[ray]'")
+    result = CliRunner().invoke(app, ["fleet", "status", "--address", "127.0.0.1:9"])
+    assert isinstance(result.exception, FleetError)  # which `main` prints
+    assert "no Ray cluster answers at 127.0.0.1:9" in str(result.exception)
 
 
 def test_a_file_that_describes_no_node_types_is_named(tmp_path: Path) -> None:
