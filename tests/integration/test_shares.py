@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from service.client import ApiError
 from service.domain import overview, preemption, queue, shares, sweeps, usage
@@ -14,7 +14,7 @@ from service.domain.fairness import Policy
 from service.preemption import Preemption
 from service.store import clock
 from service.store.tables import Attempt, Event, Run, TeamUsage
-from service.wire.protocol import Held, Lease, RunReport
+from service.wire.protocol import Claim, Held, Lease, RunReport
 from service.wire.shares import ShareSpec
 from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness
 from tests.integration.serving import Serving
@@ -106,6 +106,21 @@ def test_claimers_at_the_same_time_share_the_queues_of_several_teams_and_no_run(
         leases = [lease for taken in threads.map(claim_all, workers) for lease in taken]
     assert len(leases) == len({lease.run_id for lease in leases}) == 24
     assert {lease.fence for lease in leases} == {1}
+
+
+def test_a_claim_is_as_many_statements_whether_two_teams_wait_or_six(harness: Harness) -> None:
+    counts = []
+    for names in (("blue",), ("green", "grey", "pink", "black")):
+        for name in names:
+            harness.joined_by(name).submit()
+        harness.submit()
+        statements: list[str] = []
+        worker = harness.worker(6)
+        event.listen(harness.store.engine, "before_cursor_execute", lambda *given, to=statements: to.append(given[2]))
+        with harness.store.write() as session:
+            assert len(queue.claim(session, Claim(worker_id=worker, lanes=6), LEASE_SECONDS)) == 6
+        counts.append(len(statements))
+    assert counts[1] <= counts[0], statements
 
 
 def test_samplers_are_asked_for_the_teams_that_are_next(harness: Harness) -> None:
@@ -238,8 +253,8 @@ def test_shares_are_granted_by_an_admin_and_seen_by_the_team(serving: Serving) -
     with pytest.raises(ApiError, match="there is no team grey"):
         serving["admin"].grant("grey", ShareSpec())
     with serving.parts.store.read() as session:
-        (event,) = session.scalars(select(Event).where(Event.kind == "team.share"))
-    assert event.detail == {"team": "red", "weight": 2.0, "lanes": 0, "hours": 1.5}
+        (granted,) = session.scalars(select(Event).where(Event.kind == "team.share"))
+    assert granted.detail == {"team": "red", "weight": 2.0, "lanes": 0, "hours": 1.5}
     serving["admin"].grant("red", ShareSpec())
     assert serving.train() == 8
 
