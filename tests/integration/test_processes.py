@@ -76,7 +76,7 @@ def group(postgres_database: Database, tmp_path: Path) -> Iterator[Group]:
     yield started
     started.process.kill()
     started.process.wait(30)
-    wait_until(lambda: not started.ready())
+    wait_until(lambda: not started.members())
 
 
 def counted(text: str, name: str) -> float:
