@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import corpora, placement, progress, results, shares, siblings, tally, usage
@@ -13,13 +13,11 @@ from service.domain.corpora import Source
 from service.domain.plan import Plan
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
-from service.store import clock
+from service.store import bulk, clock
 from service.store.tables import ENDED_SWEEP_STATES, Attempt, Event, Run, Sweep, Team, Trial, User
 from service.wire.sweep import SweepSpec
 from service.wire.views import Finding, SweepPage, SweepView
 
-# Rows of one INSERT; SQLite takes at most 32,766 variables.
-_CHUNK = 1000
 _UNSYNCHRONISED = {"synchronize_session": False}
 
 
@@ -101,8 +99,7 @@ def add_trials(
         }
         for index, (number, configuration) in enumerate(zip(numbers, configurations, strict=True))
     ]
-    for start in range(0, len(trials), _CHUNK):
-        session.execute(insert(Trial), trials[start : start + _CHUNK])
+    bulk.add(session, Trial, trials)
     ids = session.scalars(
         select(Trial.id).where(Trial.sweep_id == sweep.id, Trial.number >= sweep.trials_made).order_by(Trial.number)
     ).all()
@@ -125,8 +122,7 @@ def add_trials(
         }
         for index, replicate in siblings.handing_out(configurations, spec["replicates"])
     ]
-    for start in range(0, len(runs), _CHUNK):
-        session.execute(insert(Run), runs[start : start + _CHUNK])
+    bulk.add(session, Run, runs)
     tally.add(sweep, len(runs))
     sweep.trials_made += len(configurations)
     sweep.asking = sweep.trials_made < sweep.trials_total and not paused

@@ -77,7 +77,7 @@ def group(postgres_database: Database, tmp_path: Path) -> Iterator[Group]:
     yield started
     started.process.kill()
     started.process.wait(30)
-    wait_until(lambda: not started.ready())
+    wait_until(lambda: not started.members())
 
 
 def counted(text: str, name: str) -> float:
@@ -99,6 +99,7 @@ def test_processes_share_the_port_replace_each_other_and_end_together(group: Gro
     group.process.send_signal(signal.SIGTERM)
     assert group.process.wait(40) == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+    assert "Fatal" not in group.log.read_text(), "they end in good order"
 
 
 def test_a_sweep_is_trained_through_any_of_them_and_a_scrape_adds_up_what_they_counted(group: Group) -> None:
