@@ -32,11 +32,13 @@ def register(hello: Hello, service: Service, _worker: WorkerCaller, version: Ver
         worker_id = workers.register(session, hello)
     if hello.slot is not None:
         service.dispatcher.wake()
+    # A worker of version 1 takes no path of the service for an address.
+    door = service.settings.mlflow_door and version > 1
     welcome = Welcome(
         worker_id=worker_id,
         lease_seconds=service.settings.lease_seconds,
         report_seconds=service.settings.report_seconds,
-        tracking_url=MLFLOW_DOOR if service.settings.mlflow_door else service.settings.mlflow_url,
+        tracking_url=MLFLOW_DOOR if door else service.settings.mlflow_url,
         states_url=service.settings.states,
         states_bytes=service.settings.states_gib * 2**30,
     )

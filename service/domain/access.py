@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, case, or_, select, update
+from sqlalchemy import Row, Select, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import ForbiddenError, UnauthorizedError
@@ -24,7 +24,7 @@ GRANTS: dict[str, frozenset[str]] = {
 LEAST_TOKEN_LENGTH = 32
 DEFAULT_TEAM = "local"
 USED_EVERY = timedelta(minutes=1)
-_ASK = "ask an admin of this service for another"
+_LOOKUPS: dict[str, Select[*tuple[Any, ...]]] = {}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def authenticate(session: Session, key: TokenKey, token: str) -> Principal:
     if is_damaged(token):
         raise UnauthorizedError("the token is damaged: its checksum does not fit; copy all of it, and nothing more")
     digest = key.digest(token)
-    row = session.execute(_found(session).where(Token.digest == digest, Token.key_id == key.id)).one_or_none()
+    row = session.execute(_lookup(session), {"digest": digest, "key_id": key.id}).one_or_none()
     if row is None or not hmac.compare_digest(row.digest, digest):
         raise UnauthorizedError("the token is not known; ask an admin of this service for one")
     return _alive(row)
@@ -68,28 +68,48 @@ def owner(session: Session, token_id: int) -> Principal:
     Raises:
         UnauthorizedError: it has expired or was revoked since, or its user or team is disabled.
     """
-    return _alive(session.execute(_found(session).where(Token.id == token_id)).one())
+    return _alive(session.execute(_tokens(session).where(Token.id == token_id)).one())
 
 
-def _found(session: Session) -> Select[Any]:
-    """Tokens with their team and the reason why they are refused, if they are."""
-    dead = case(
-        (Token.revoked_at.is_not(None), f"the token was revoked; {_ASK}"),
-        (Token.expires_at <= clock.moment(session), f"the token has expired; {_ASK}"),
-        (User.disabled_at.is_not(None), "the user of this token is disabled; ask an admin of this service"),
-        (Team.disabled_at.is_not(None), "the team of this token is disabled; ask an admin of this service"),
-    )
+def _alive(row: Row[*tuple[Any, ...]]) -> Principal:
+    for dead, reason in (
+        (row.revoked, "the token was revoked; ask an admin of this service for another"),
+        (row.expired, "the token has expired; ask an admin of this service for another"),
+        (row.user_disabled, "the user of this token is disabled; ask an admin of this service"),
+        (row.team_disabled, "the team of this token is disabled; ask an admin of this service"),
+    ):
+        if dead:
+            raise UnauthorizedError(reason, token_id=row.id)
+    return Principal(row.id, row.role, row.name, row.user_id, row.team_id)
+
+
+def _lookup(session: Session) -> Select[*tuple[Any, ...]]:
+    """The statement by which a token is found. Built once: building it takes longer than SQLite takes to answer it."""
+    dialect = session.get_bind().dialect.name
+    if dialect not in _LOOKUPS:
+        shown = Token.digest == bindparam("digest"), Token.key_id == bindparam("key_id")
+        _LOOKUPS[dialect] = _tokens(session).where(*shown)
+    return _LOOKUPS[dialect]
+
+
+def _tokens(session: Session) -> Select[*tuple[Any, ...]]:
+    """Tokens with their team, and what makes them dead."""
     return (
-        select(Token.id, Token.digest, Token.role, Token.name, Token.user_id, User.team_id, dead.label("dead"))
+        select(
+            Token.id,
+            Token.digest,
+            Token.role,
+            Token.name,
+            Token.user_id,
+            User.team_id,
+            Token.revoked_at.is_not(None).label("revoked"),
+            (Token.expires_at <= clock.moment(session)).label("expired"),
+            User.disabled_at.is_not(None).label("user_disabled"),
+            Team.disabled_at.is_not(None).label("team_disabled"),
+        )
         .outerjoin(User, Token.user_id == User.id)
         .outerjoin(Team, User.team_id == Team.id)
     )
-
-
-def _alive(row: Row[Any]) -> Principal:
-    if row.dead is not None:
-        raise UnauthorizedError(row.dead, token_id=row.id)
-    return Principal(row.id, row.role, row.name, row.user_id, row.team_id)
 
 
 def mark_used(session: Session, token_ids: list[int]) -> None:

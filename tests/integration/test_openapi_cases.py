@@ -16,7 +16,8 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from sqlalchemy import func, select
 
-from service.store.tables import Base
+from service.domain import access
+from service.store.tables import Base, Token
 from service.wire.problem import Problem
 from tests.integration.harness import GRID
 from tests.integration.serving import TOKENS, Serving, hello
@@ -53,6 +54,7 @@ def test_whatever_is_asked_the_answer_is_as_documented_and_a_refusal_stores_noth
 
 def ask(serving: Serving, operation: Any, role: str, mode: GenerationMode) -> None:
     """Make requests of one kind as one role, and check the answers."""
+    spare = spares(serving)
     excluded = [ignored_auth]  # every route is tried without a token elsewhere
     if any(f"/api/v1{part}" in operation.path for part in MEANING):
         excluded.append(positive_data_acceptance)
@@ -60,6 +62,9 @@ def ask(serving: Serving, operation: Any, role: str, mode: GenerationMode) -> No
     @settings(max_examples=CASES, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy(generation_mode=mode))
     def call(case: Any) -> None:
+        for name, number in spare.items():
+            if str((case.path_parameters or {}).get(name, "")).isdigit():
+                case.path_parameters[name] = number
         before = stored(serving)
         headers = {"Authorization": f"Bearer {TOKENS[role]}"}
         response = case.call_and_validate(headers=headers, excluded_checks=excluded)
@@ -73,6 +78,17 @@ def ask(serving: Serving, operation: Any, role: str, mode: GenerationMode) -> No
         call()
     except Unsatisfiable:
         assert mode is GenerationMode.NEGATIVE, f"{operation.label} has nothing that could be broken"
+
+
+def spares(serving: Serving) -> dict[str, int]:
+    """A team, a user and a token to be disabled and revoked: not those with which the requests are made."""
+    with serving.parts.store.write() as session:
+        team = access.ensure_team(session, "spare")
+        user = access.ensure_user(session, team, "spare")
+        access.ensure_token(session, serving.parts.token_key, "spare" * 10, "member", "spare", user)
+        token = session.scalars(select(Token).where(Token.name == "spare").order_by(Token.id)).first()
+        assert token is not None
+        return {"team_id": team.id, "user_id": user.id, "token_id": token.id}
 
 
 def stored(serving: Serving) -> dict[str, int]:

@@ -147,7 +147,7 @@ def test_who_is_told_to_leave_has_the_time_that_it_may_take(documents: list[Docu
 
 
 def test_every_variable_is_a_setting_and_every_image_one_of_ours(documents: list[Document]) -> None:
-    fields = {*Settings.model_fields, *WorkerSettings.model_fields, "processes", "mlflow_door"}
+    fields = {*Settings.model_fields, *WorkerSettings.model_fields}
     known = {f"RAMPLINE_{field.upper()}" for field in fields}
     for name, container in containers(documents):
         given = {one["name"] for one in container.get("env", [])}
