@@ -1,6 +1,7 @@
 """The process of a fleet: connected to a cluster for as long as there is one, and again when there is one again."""
 
 import logging
+import signal
 import threading
 from collections.abc import Sequence
 
@@ -18,18 +19,21 @@ def follow(
     service: Queue,
     settings: FleetSettings,
     types: Sequence[NodeType],
-    stopping: threading.Event,
 ) -> None:
-    """Keep workers as the queue needs them until `stopping` is set, or `rampline fleet down` is called.
+    """Keep workers as the queue needs them until SIGTERM or SIGINT, or until `rampline fleet down` is called.
 
     The workers stay. A cluster whose head is gone is waited for.
 
     Raises:
         FleetError: at the beginning there is no cluster, or it does not let this process in.
     """
+    stopping = threading.Event()
     cluster = RayCluster(address, settings)
     cluster.begin()
     while True:
+        # Anew for each connection: Ray takes the signals for itself when it connects.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
         log.info("looking after the workers at %s", address, extra={"action": "fleet.connected"})
         if not _look_after(cluster, Fleet(cluster, service, settings, types), settings, stopping):
             cluster.close()

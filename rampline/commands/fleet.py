@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,9 +94,6 @@ def run(
         worker=worker,
     )
     known = _node_types(types, settings)
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
     prepare_ray()
     try:
         from fleet.process import follow  # noqa: PLC0415 - Ray is an extra, and reads the environment when imported
@@ -106,7 +101,7 @@ def run(
         fail(f"{error}; install Ray: pip install 'rampline[ray]'")
     try:
         with Link(own.url, token) as link:
-            follow(address, link, settings, known, stopping)
+            follow(address, link, settings, known)
     except AddressError as error:
         fail(f"the service's address (--url, RAMPLINE_URL): {error}")
 
