@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, not_, select
 from sqlalchemy.orm import Session
 
-from service.domain import fairness, quarantine, usage
+from service.domain import audit, fairness, quarantine, usage
 from service.domain.access import Principal
 from service.domain.fairness import USUAL, Policy, Standing
 from service.domain.placement import ANY, Fit
 from service.domain.usage import Used
 from service.errors import NotFoundError
 from service.store import clock
-from service.store.tables import Event, Run, Sweep, Team, Worker, in_state
+from service.store.tables import Run, Sweep, Team, Worker, in_state
 from service.wire.shares import ShareSpec, ShareView
 
 HOUR = 3600.0
@@ -137,7 +137,7 @@ def grant(session: Session, principal: Principal, name: str, spec: ShareSpec) ->
         raise NotFoundError(f"there is no team {name}; GET /api/v1/shares lists those that there are")
     team.weight, team.lane_quota, team.hour_quota = spec.weight, spec.lanes, spec.hours
     detail = {"team": name, **spec.model_dump()}
-    session.add(Event(at=clock.now(session), kind="team.share", user_id=principal.user_id, detail=detail))
+    audit.record(session, "team.share", by=principal, team_id=team.id, **detail)
     session.flush()
 
 

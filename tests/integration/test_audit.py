@@ -13,17 +13,26 @@ from service.domain.access import Principal
 from service.domain.audit import Filter
 from service.store.tables import Event, Token
 from service.wire.audit import AuditEvent
-from tests.integration.harness import GRID, Harness
-from tests.integration.serving import TOKENS, Serving
+from service.wire.protocol import Claim, Outcome, Report
+from service.wire.shares import ShareSpec
+from tests.integration.harness import GRID, Harness, news
+from tests.integration.serving import TOKENS, Serving, hello
 from tests.integration.test_plans import recorded, too_much
 from tests.integration.test_roles import LOOKING, doors
 
 # Calls that change something, each as an admin makes it; what workers do is told by the attempts at their runs.
 CHANGES: dict[str, Callable[[Client], object]] = {
     "POST /api/v1/sweeps": lambda client: client.submit(GRID),
+    "PATCH /api/v1/sweeps/{sweep_id}": lambda client: client.prioritise(1, 7),
+    "POST /api/v1/sweeps/{sweep_id}/pause": lambda client: client.pause(1),
+    "POST /api/v1/sweeps/{sweep_id}/resume": lambda client: client.resume(1),
+    "POST /api/v1/sweeps/{sweep_id}/extend": lambda client: client.extend(1, {"space": {"peak_lr": [0.1]}}),
+    "POST /api/v1/sweeps/{sweep_id}/clone": lambda client: client.clone(1),
+    "POST /api/v1/sweeps/{sweep_id}/retry": lambda client: client.retry(fail(client)),
     "POST /api/v1/sweeps/{sweep_id}/cancel": lambda client: client.cancel(1),
     "POST /api/v1/corpora": lambda client: client.upload_corpus("mine", b"words"),
     "POST /api/v1/teams": lambda client: client.create_team("green"),
+    "PUT /api/v1/teams/{name}/share": lambda client: client.grant("green", ShareSpec(weight=2)),
     "PATCH /api/v1/teams/{team_id}": lambda client: client.change_team(named(client, "green"), disabled=True),
     "POST /api/v1/users": lambda client: client.create_user("green", "eve"),
     "PATCH /api/v1/users/{user_id}": lambda client: client.change_user(
@@ -37,6 +46,19 @@ CHANGES: dict[str, Callable[[Client], object]] = {
 
 def named(client: Client, team: str) -> int:
     return client.teams(name=team).items[0].id
+
+
+def fail(client: Client) -> int:
+    """A sweep whose only run has failed."""
+    one = {"schedule": ["linear"], "warmup_steps": [2], "peak_lr": [0.001]}
+    sweep = client.submit(GRID | {"name": "one", "space": one, "priority": 1000}).id
+    worker_id = client.register(hello()).worker_id
+    (lease,) = client.claim(Claim(worker_id=worker_id, lanes=1)).leases
+    assert lease.sweep_id == sweep
+    client.report(
+        Report(worker_id=worker_id, updates_per_second=1, runs=[news(lease, Outcome(state="failed", cause="bad_data"))])
+    )
+    return sweep
 
 
 def newest(serving: Serving, **wanted: Any) -> list[AuditEvent]:
