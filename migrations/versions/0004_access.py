@@ -15,6 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 def upgrade() -> None:
     op.add_column("teams", sa.Column("disabled_at", MOMENT, nullable=True))
     op.add_column("users", sa.Column("disabled_at", MOMENT, nullable=True))
+    op.create_index(op.f("ix_users_name"), "users", ["name"])
     op.add_column("tokens", sa.Column("key_id", sa.String(length=16), nullable=True))
     op.add_column("tokens", sa.Column("hint", sa.String(length=40), nullable=True))
     with op.batch_alter_table("events") as events:

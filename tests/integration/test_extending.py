@@ -141,16 +141,16 @@ def test_a_study_that_a_crash_left_half_filled_is_filled_by_the_next_process(
     living.train(worker)
     living.sampling.tell(sweep)
     living.extend(sweep, trials=8, space={"schedule": ["rex"]})
-    add_trial = optuna.Study.add_trial
+    add_trial = RDBStorage.create_new_trial
     added: list[Any] = []
 
-    def crash(study: optuna.Study, trial: Any) -> None:
+    def crash(storage: RDBStorage, study_id: int, trial: Any = None) -> int:
         if len(added) == 3:
             raise KeyboardInterrupt
         added.append(trial)
-        add_trial(study, trial)
+        return add_trial(storage, study_id, trial)
 
-    monkeypatch.setattr(optuna.Study, "add_trial", crash)
+    monkeypatch.setattr(RDBStorage, "create_new_trial", crash)
     with pytest.raises(KeyboardInterrupt):
         living.sampling.tell(sweep)
     monkeypatch.undo()

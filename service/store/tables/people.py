@@ -38,7 +38,7 @@ class User(Base):
     """A person of a team."""
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("team_id", "name"),)
+    __table_args__ = (UniqueConstraint("team_id", "name"), Index(None, "name"))
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
