@@ -29,8 +29,6 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("requirement", KEY, server_default="", nullable=False))
     _partial_index("ix_workers_slot", "workers", ["slot"], "left_at IS NULL AND slot IS NOT NULL")
     _partial_index("ix_sweeps_requirement", "sweeps", ["requirement", "state"], "requirement <> ''")
-    order: list[str | sa.TextClause] = ["requirement", sa.text("priority DESC"), "sweep_id", "id"]
-    _partial_index("ix_runs_queued_requirement", "runs", order, "state = 'queued'")
 
 
 def _partial_index(name: str, table: str, columns: list[str | sa.TextClause], where: str) -> None:

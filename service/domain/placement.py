@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from service.store import clock
-from service.store.tables import Fleet, Run, Sweep, Worker, in_state
+from service.store.tables import Fleet, Run, Sweep, Worker
 from service.wire.placement import Demand, Offer, Resources, Supply
 
 # A worker or a fleet from which nothing was heard for longer is not counted on.
@@ -73,13 +73,12 @@ def waiting(session: Session, sweeps: Sequence[Sweep]) -> dict[int, str | None]:
 def demand(session: Session) -> list[Demand]:
     """What the queue needs, by requirement, in the order of the queue; trials that are yet to be made count too."""
     first = func.max(Sweep.priority).desc(), func.min(Sweep.id)
-    keys = select(Sweep.requirement).where(Sweep.state.in_(OPEN)).group_by(Sweep.requirement).order_by(*first)
+    unended = select(Sweep.requirement, func.sum(Sweep.runs_unended)).where(
+        Sweep.finished_at.is_(None), Sweep.state.in_(OPEN)
+    )
     needed = []
-    for key in session.scalars(keys).all():
-        runs = _unmade(session, key)
-        for state in OPEN:
-            found = select(Run.id).where(in_state(Run.state, state), Run.requirement == key).limit(MOST_COUNTED)
-            runs += session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    for key, left in session.execute(unended.group_by(Sweep.requirement).order_by(*first)).all():
+        runs = _unmade(session, key) + int(left)
         if runs:
             needed.append(Demand(resources=Resources.of_key(key), runs=min(runs, MOST_COUNTED)))
     return needed

@@ -21,7 +21,6 @@ from service.store.tables import Run, Sweep, Team, Worker, in_state
 from service.wire.shares import ShareSpec, ShareView
 
 HOUR = 3600.0
-_MOST_COUNTED = 100_000
 
 
 def standings(
@@ -103,26 +102,27 @@ def reasons(session: Session, team_ids: Collection[int], policy: Policy = USUAL)
 def listing(session: Session, principal: Principal, policy: Policy, lease_seconds: float) -> list[ShareView]:
     """Each team's share, or the caller's team's alone unless it is an admin."""
     now = clock.now(session)
-    rows = session.execute(_teams(ANY, _MOST_COUNTED, asking=False)).all()
+    teams = session.scalars(select(Team).order_by(Team.id)).all()
     used, lanes = usage.of_teams(session, now, policy.half_life), lanes_of_teams(session)
-    wanting = standings(session, now, policy, most=_MOST_COUNTED, asking=True, with_holders=True)
-    due = fairness.dues(wanting, _lanes(session, now, lease_seconds))
-    why = reasons(session, [row.Team.id for row in rows], policy)
+    capacity = _lanes(session, now, lease_seconds)
+    wanting = standings(session, now, policy, most=max(1, capacity), asking=True, with_holders=True)
+    due = fairness.dues(wanting, capacity)
+    why, queued = reasons(session, [team.id for team in teams], policy), _queued(session)
     return [
         ShareView(
-            team=row.Team.name,
-            weight=row.Team.weight,
-            lanes=row.Team.lane_quota,
-            hours=row.Team.hour_quota,
-            lanes_in_use=lanes[row.Team.id],
-            lanes_due=due.get(row.Team.id, 0.0),
-            queued_runs=row.queued,
-            used_hours=used.get(row.Team.id, Used()).decayed / HOUR,
-            month_hours=used.get(row.Team.id, Used()).month_seconds / HOUR,
-            waits_for=why.get(row.Team.id),
+            team=team.name,
+            weight=team.weight,
+            lanes=team.lane_quota,
+            hours=team.hour_quota,
+            lanes_in_use=lanes[team.id],
+            lanes_due=due.get(team.id, 0.0),
+            queued_runs=queued[team.id],
+            used_hours=used.get(team.id, Used()).decayed / HOUR,
+            month_hours=used.get(team.id, Used()).month_seconds / HOUR,
+            waits_for=why.get(team.id),
         )
-        for row in rows
-        if principal.may_see(row.Team.id)
+        for team in teams
+        if principal.may_see(team.id)
     ]
 
 
@@ -150,6 +150,16 @@ def _teams(fit: Fit, most: int, *, asking: bool) -> Select[tuple[Team, int, int]
     queued = select(func.count()).select_from(waiting.limit(most).correlate(Team).subquery()).scalar_subquery()
     to_ask = select(func.count()).select_from(samplers.limit(1 if asking else 0).correlate(Team).subquery())
     return select(Team, queued.label("queued"), to_ask.scalar_subquery().label("asking")).order_by(Team.id)
+
+
+def _queued(session: Session) -> Counter[int]:
+    """How many runs of each team wait: those that have not ended and do not run."""
+    left = select(Team.id, func.sum(Sweep.runs_unended)).join(Sweep, Sweep.team_id == Team.id)
+    left = left.where(Sweep.finished_at.is_(None), Sweep.state != "paused").group_by(Team.id)
+    running = select(Run.team_id, func.count()).where(in_state(Run.state, "running"), not_(Run.parked))
+    waiting = Counter({team: int(runs) for team, runs in session.execute(left).all()})
+    waiting.subtract(dict(session.execute(running.group_by(Run.team_id)).all()))
+    return waiting
 
 
 def _expired(session: Session, now: datetime, fit: Fit) -> Counter[int]:

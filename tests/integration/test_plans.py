@@ -28,8 +28,8 @@ from tests.integration.harness import GRID, LEASE_SECONDS, RANDOM, Harness, news
 from tests.integration.serving import Serving, finished, hello
 from tests.integration.test_roles import doors
 
-# One row for each team, and one in all.
-SMALL = {"teams", "heartbeats"}
+# A few rows for each team, one for each fleet, and one in all.
+SMALL = {"teams", "team_usage", "fleets", "heartbeats"}
 GROWING = set(Base.metadata.tables) - SMALL
 # They hold what trains, and what is left to do; not what waits, which may be a million runs.
 SHORT = {
@@ -46,8 +46,8 @@ SHORT = {
 # Rows of a table that one statement may read here; a page shows at most a thousand.
 MOST = ENDED // 2
 # How many sweeps there are in each state, told to Prometheus every five seconds at most, reads an index alone; of the
-# texts, which are few, all are listed.
-KNOWN = ("SELECT sweeps.state, count(sweeps.id)", "SELECT corpora.digest")
+# texts, which are few, all are listed; and of a person's tokens, which are few, those that live are counted.
+KNOWN = ("SELECT sweeps.state, count(sweeps.id)", "SELECT corpora.digest", "SELECT users.id, users.team_id, users.name")
 Statements = dict[str, Any]
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sweeps": GRID,
@@ -187,6 +187,9 @@ class _NoTracker:
 
     def start_summary(self, *_: Any, **__: Any) -> str:
         return "a run"
+
+    def show_state(self, *_: Any, **__: Any) -> None:
+        pass
 
     def end_summary(self, *_: Any, **__: Any) -> None:
         pass

@@ -98,9 +98,6 @@ class Run(Base):
             where=f"state = 'queued' AND losses >= {SUSPECT}",
         ),
         partial("ix_runs_queued_trunk", "trunk", "id", where="state = 'queued'"),
-        partial(
-            "ix_runs_queued_requirement", "requirement", "priority DESC", "sweep_id", "id", where="state = 'queued'"
-        ),
         partial("ix_runs_leased", "lease_expires_at", where="state = 'running'"),
         partial("ix_runs_held", "worker_id", where="state = 'running'"),
         # The state, which is the same in all of it, spares SQLite a look at each row.
