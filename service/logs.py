@@ -59,7 +59,7 @@ class JsonFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        given = {name: value for name, value in vars(record).items() if name not in _OWN}
+        given = {name: value for name, value in vars(record).items() if name not in _OWN and name[0] != "_"}
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

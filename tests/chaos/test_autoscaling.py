@@ -43,8 +43,8 @@ def test_machines_come_with_the_queue_and_go_with_it(cluster: RayCluster) -> Non
     reason = waits_for("b")
     assert reason is not None
     assert "has the label pool=b; there is: GPU pool=a" in reason
-    assert waits_for("a") is None
     assert nodes(cluster) == 1
+    assert waits_for("a") is None
     cluster.wait_until(
         lambda: cluster.client.sweep(2).finished_at is not None, "the sweep that can be served has ended"
     )
