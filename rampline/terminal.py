@@ -1,7 +1,6 @@
 """What commands share: the console, their common options, the service they talk to, how they read, print and fail."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,7 +16,7 @@ from service.wire.views import Finding
 
 # Into a file or a pipe, tables are written as wide as they are.
 _PIPED_COLUMNS = 200
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_COLUMNS)
+console = Console(width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
 
 Url = Annotated[str | None, typer.Option(envvar="RAMPLINE_URL", help="The service. Default: the one running here.")]
 TokenFile = Annotated[

@@ -88,7 +88,7 @@ def test_the_audit_trail_is_shown_with_who_did_what(serving: Serving, rampline: 
     rampline("team", "create", "green")
     rampline("user", "create", "green/eve")
     text = rampline("audit").stdout
-    assert text.index("user.created") < text.index("team.created")
+    assert text.index("user.created") < text.index("team.created"), text
     assert "red/admin" in text
     events = shown(rampline("audit", "--kind", "team.created", "--since", "1h", "--user", "red/admin", "--json"))
     assert [event["detail"] for event in events["items"]] == [{"name": "green"}]
