@@ -117,7 +117,7 @@ class Loop:
                 else:
                     self._let_go_of_states(training)
                     if self._tracker is not None:
-                        self._tracker.forget(training.run_id)
+                        self._tracker.forget(training.lease)
 
     def _admit(self, training: Training) -> None:
         if not self._active and self._shape_key != training.lease.shape:
@@ -355,6 +355,8 @@ class Loop:
                     self._forget_states(training)
                 else:
                     self._let_go_of_states(training)
+                    if training.order == "lost" and self._tracker is not None:
+                        self._tracker.forget(training.lease, training.mlflow_run_id)
 
     def _forget_states(self, training: Training) -> None:
         if self._states is not None:

@@ -57,7 +57,7 @@ class Parking:
             return
         for departure in self._departing:
             if "record" in departure.awaited:
-                self._tracker.forget(departure.training.run_id)
+                self._tracker.forget(departure.training.lease)
                 self._done(departure, "record")
 
     def _written(self, departure: _Departure) -> None:

@@ -135,10 +135,15 @@ class Tracker:
             record.ending = ending
         self._wake.set()
 
-    def forget(self, run_id: int) -> None:
-        """Drop what is queued: the run belongs to another worker, which writes its own record."""
+    def forget(self, lease: Lease, mlflow_run_id: str | None = None) -> None:
+        """Delete what there is of an attempt, its complete record too: another one has the run, and writes its own."""
         with self._lock:
-            self._drop(run_id)
+            record = self._records.get(lease.run_id)
+            if record is not None and record.lease.fence == lease.fence:
+                self._drop(lease.run_id)
+            elif mlflow_run_id is not None:
+                self._lost.append(mlflow_run_id)
+        self._wake.set()
 
     def backlog(self) -> Backlog:
         """What has not arrived yet."""
@@ -158,9 +163,8 @@ class Tracker:
         self._closing.set()
         self._wake.set()
         self._thread.join(seconds)
-        left = len(self._records)
         self._spool.close()
-        return left
+        return len(self._records)
 
     def _drop(self, run_id: int) -> None:
         record = self._records.pop(run_id, None)
@@ -203,7 +207,7 @@ class Tracker:
             dropped, self._dropped = self._dropped, []
         for record in dropped:
             record.sheet.remove()
-        self._lost += [record.mlflow_run_id for record in dropped if record.mlflow_run_id is not None]
+            self._lost += [record.mlflow_run_id] if record.mlflow_run_id is not None else []
 
     def _spill(self) -> None:
         """Put what waits in memory into the spool."""
@@ -220,11 +224,7 @@ class Tracker:
                     ending.history.clear()
         except OSError as error:
             if not self._unwritable:
-                log.warning(
-                    "metrics wait in memory, and no new run is begun: the spool cannot be written: %s",
-                    error,
-                    extra={"action": "spool.unwritable"},
-                )
+                log.warning("metrics wait in memory, no run begins: %s", error, extra={"action": "spool.unwritable"})
             self._unwritable = True
         else:
             self._unwritable = False

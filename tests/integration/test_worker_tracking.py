@@ -113,6 +113,24 @@ def test_a_finished_record_is_complete(tracker: Tracker, mlflow_server: MlflowSe
     assert mlflow.artifacts(run_id) == {"history.json.gz", "lr.json", "lr.svg", "schedule.json"}
 
 
+def test_of_an_attempt_that_was_lost_not_even_a_complete_record_stays(
+    tracker: Tracker, mlflow_server: MlflowServer
+) -> None:
+    record = Record(tracker)
+    record.train(1, UPDATES)
+    record.finish()
+    assert record.closed.wait(60)
+    again = Record(tracker, attempt=2, run_id=next(_run_ids))
+    tracker.forget(lease(record.run_id), record.created[0])
+    tracker.forget(lease(again.run_id), None)  # of its first attempt, here too
+    mlflow = Tracked(mlflow_server.url)
+    wait_until(lambda: runs_of(mlflow, record.run_id) == [])
+    again.train(1, UPDATES)
+    again.finish()
+    assert again.closed.wait(60)
+    assert len(runs_of(mlflow, again.run_id)) == 1
+
+
 def test_a_run_that_diverged_at_its_first_update_has_a_complete_record(
     tracker: Tracker, mlflow_server: MlflowServer
 ) -> None:
@@ -236,4 +254,4 @@ def test_a_record_that_cannot_be_read_is_told_why(mlflow_server: MlflowServer, t
         recorded_history(mlflow_server.url, "f" * 32)
     with pytest.raises(RecordError, match=r"MLflow does not answer at http://127\.0\.0\.1:9"):
         recorded_history("http://127.0.0.1:9", record.created[0])
-    tracker.forget(record.run_id)
+    tracker.forget(lease(record.run_id))

@@ -135,8 +135,8 @@ class FakeTracker(Tracker):
         self.endings[run_id] = ending
         ending.on_closed()
 
-    def forget(self, run_id: int) -> None:
-        self.forgotten.add(run_id)
+    def forget(self, lease: Lease, mlflow_run_id: str | None = None) -> None:
+        self.forgotten.add(lease.run_id)
 
     def sequence(self, run_id: int, key: str) -> list[tuple[int, float]]:
         return [(point.step, point.value) for point in self.points[run_id] if point.key == key]
