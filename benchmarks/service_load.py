@@ -130,7 +130,8 @@ class Service:
             base_url=f"{self.url}/api/v1",
             headers={"Authorization": f"Bearer {token}"},
             timeout=60,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+            # Shorter than the server keeps a connection, or both would end one at the same moment.
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2),
         )
 
     def cpu_seconds(self) -> float:
