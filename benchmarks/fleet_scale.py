@@ -30,22 +30,13 @@ from typing import Any
 import httpx
 import psycopg
 
-from benchmarks.service_load import free_port, machine, percentile, say, wait_for
+from benchmarks.service_load import GRID, free_port, machine, percentile, say, wait_for
 from service.wire.versions import HEADER, NEWEST
 from tests.postgres import Postgres
 from tests.postgres import running as running_postgres
 from worker.loop import STRETCH_SECONDS
 
-TRIALS = 10_000
-GRID: dict[str, Any] = {
-    "space": {
-        "schedule": ["linear"],
-        "warmup_steps": list(range(1, 101)),
-        "peak_lr": [round(1e-4 * (1 + index), 6) for index in range(100)],
-    },
-    "sampler": {"type": "grid"},
-    "total_steps": 1000,
-}
+TRIALS = 10_000  # of GRID
 VALIDATIONS = 10  # of a run
 GOAL_IDLE = 0.02
 HEADINGS = (

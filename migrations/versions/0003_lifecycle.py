@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.add_column("sweeps", sa.Column("study", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("sweeps", sa.Column("warm", JSON, nullable=True))
     op.add_column("sweeps", sa.Column("shown_state", sa.String(length=16), nullable=True))
-    op.add_column("runs", sa.Column("parked", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("runs", sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("runs", sa.Column("forgiven", sa.BigInteger(), server_default="0", nullable=False))
     _allow("runs", "state", "paused", after="running")
     _allow("attempts", "outcome", "paused", after="lost")

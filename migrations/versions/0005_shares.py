@@ -41,7 +41,7 @@ def _columns() -> None:
         "attempts": [_seconds("device_seconds"), _joules("joules")],
         "runs": [
             sa.Column("team_id", sa.BigInteger(), server_default="0", nullable=False),
-            sa.Column("park", sa.Boolean(), server_default=sa.false(), nullable=False),
+            sa.Column("gives_way", sa.Boolean(), server_default=sa.false(), nullable=False),
             _seconds("device_seconds"),
             _joules("joules"),
             _seconds("attempt_seconds"),

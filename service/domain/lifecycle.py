@@ -30,7 +30,7 @@ def pause(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     sweeps.lock_leased(session, sweep_id)
     unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running"]))
     state = case((Run.state == "queued", "paused"), else_=Run.state)
-    session.execute(unended.values(parked=True, state=state), execution_options=_UNSYNCHRONISED)
+    session.execute(unended.values(paused=True, state=state), execution_options=_UNSYNCHRONISED)
     sweep.state = "paused"
     sweep.asking = False
     note(session, principal, sweep, "sweep.paused")
@@ -49,9 +49,9 @@ def resume(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     if sweep.state != "paused":
         return sweep
     sweeps.lock_leased(session, sweep_id)
-    parked = update(Run).where(Run.sweep_id == sweep_id, Run.parked)
+    parked = update(Run).where(Run.sweep_id == sweep_id, Run.paused)
     state = case((Run.state == "paused", "queued"), else_=Run.state)
-    session.execute(parked.values(parked=False, state=state), execution_options=_UNSYNCHRONISED)
+    session.execute(parked.values(paused=False, state=state), execution_options=_UNSYNCHRONISED)
     begun = session.scalar(select(exists().where(Run.sweep_id == sweep_id, Run.attempt > 0)))
     sweep.state = "running" if begun else "queued"
     sweep.asking = sweep.trials_made < sweep.trials_total

@@ -33,7 +33,7 @@ def give_way(session: Session, policy: Policy, lease_seconds: float) -> list[int
     running = select(Run).where(Run.id.in_(chosen), in_state(Run.state, "running")).order_by(Run.id)
     runs = session.scalars(running.with_for_update().execution_options(populate_existing=True)).all()
     for run in runs:
-        run.park = True
+        run.gives_way = True
     if not spent:
         teams = {run.team_id for run in runs}
         session.execute(update(Team).where(Team.id.in_(teams)).values(gave_way_at=now))
@@ -48,7 +48,7 @@ def _of_spent_teams(session: Session, now: datetime, policy: Policy) -> list[int
     spent = [team.id for team in limited if shares.hours_left(team, used.get(team.id, Used())) <= 0]
     if not spent:
         return []
-    running = select(Run.id).where(in_state(Run.state, "running"), not_(Run.park), Run.team_id.in_(spent))
+    running = select(Run.id).where(in_state(Run.state, "running"), not_(Run.gives_way), Run.team_id.in_(spent))
     return list(session.scalars(running))
 
 
@@ -75,7 +75,15 @@ def _held(session: Session, now: datetime, lease: timedelta) -> tuple[list[Holdi
     alive = select(Worker.id, Worker.lanes).where(Worker.left_at.is_(None), Worker.last_seen_at > now - lease)
     lanes = dict(session.execute(alive).all())
     running = select(
-        Run.id, Run.team_id, Run.worker_id, Run.lane_share, Run.started_at, Run.shape, Run.trunk, Run.losses, Run.park
+        Run.id,
+        Run.team_id,
+        Run.worker_id,
+        Run.lane_share,
+        Run.started_at,
+        Run.shape,
+        Run.trunk,
+        Run.losses,
+        Run.gives_way,
     ).where(in_state(Run.state, "running"), Run.worker_id.in_(lanes))
     holdings: list[Holding] = []
     taken: defaultdict[int, float] = defaultdict(float)
@@ -83,7 +91,7 @@ def _held(session: Session, now: datetime, lease: timedelta) -> tuple[list[Holdi
     for run in session.execute(running):
         if run.losses >= SUSPECT:
             taken[run.worker_id] = lanes[run.worker_id]  # it trains alone, and until it ends
-        elif not run.park:
+        elif not run.gives_way:
             taken[run.worker_id] += run.lane_share
             shape_of[run.worker_id] = run.shape
             holdings.append(

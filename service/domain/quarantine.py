@@ -62,10 +62,10 @@ def lose(session: Session, run: Run, now: datetime) -> None:
 
 def requeue(run: Run) -> None:
     """Put a run back into the queue, or aside if its sweep is paused: then it is known how far it is."""
-    run.state = "paused" if run.parked else "queued"
-    run.step = run.step if run.parked else 0
+    run.state = "paused" if run.paused else "queued"
+    run.step = run.step if run.paused else 0
     run.lane_share = 0
-    run.park = False
+    run.gives_way = False
     run.worker_id = None
     run.lease_expires_at = None
 
@@ -76,7 +76,7 @@ def suspects(session: Session) -> list[int]:
     They are suspected, or their sweep is paused.
     """
     expired = and_(in_state(Run.state, "running"), Run.lease_expires_at < clock.now(session))
-    return list(session.scalars(select(Run.id).where(expired, or_(suspected(), Run.parked))))
+    return list(session.scalars(select(Run.id).where(expired, or_(suspected(), Run.paused))))
 
 
 def judge(session: Session, run_ids: Sequence[int]) -> None:

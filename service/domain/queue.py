@@ -67,11 +67,11 @@ def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy
 
 def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> list[Run]:
     """Lock and choose the runs to grant; what is lost with them is counted."""
-    held = select(Run.losses, Run.park).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
+    held = select(Run.losses, Run.gives_way).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
     holds = session.execute(held.where(Run.lease_expires_at >= now)).all()
     if any(one.losses >= SUSPECT for one in holds):
         return []
-    if request.shape is not None and holds and all(one.park for one in holds):
+    if request.shape is not None and holds and all(one.gives_way for one in holds):
         return []  # it is to come free for another shape
     fit = placement.fit_of(session, request.worker_id, request.shape)
     waiting = shares.standings(session, now, policy, fit, most=request.lanes)
@@ -117,7 +117,7 @@ def _unsuspected(
 ) -> list[Run]:
     """Claimable runs. One whose lease has expired goes back to the queue, and may be suspected from then on."""
     queued = candidates("queued", team, fit, limit)
-    expired = candidates("running", team, fit, limit).where(Run.lease_expires_at < now, not_(Run.parked))
+    expired = candidates("running", team, fit, limit).where(Run.lease_expires_at < now, not_(Run.paused))
     if taken:
         queued, expired = (query.where(Run.id.not_in(taken)) for query in (queued, expired))
     found = sorted([*session.scalars(queued), *session.scalars(expired)], key=_place)[:limit]
@@ -167,7 +167,7 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
             if news.outcome is not None and _end(session, run, news.outcome, now):
                 ended.append(run)
-        parks = run is not None and (run.park or run.parked) and news.outcome is None
+        parks = run is not None and (run.gives_way or run.paused) and news.outcome is None
         commands.append(Command(run_id=news.run_id, command=refusal or ("park" if parks else "continue")))
     _add_points(session, points)
     session.flush()
@@ -186,7 +186,7 @@ def release(session: Session, worker_id: int, runs: Sequence[Held]) -> list[int]
     for given in runs:
         run = held.get(given.run_id)
         if run is not None and _holds(run, worker_id, given.fence):
-            if run.parked:
+            if run.paused:
                 attempts.end(session, run, "paused", now)
             else:
                 attempts.end(session, run, "released", now, "its worker gave it back")
@@ -350,7 +350,7 @@ def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> bool:
         outcome = Outcome(state="failed", error="it completed without a validation loss")
     run.error = error = outcome.error
     run.lane_share = 0
-    run.park = False
+    run.gives_way = False
     if outcome.state == "failed":
         cause = outcome.cause or "crash"
         attempts.end(session, run, cause, now, error)

@@ -59,7 +59,7 @@ def _reopen_trial(trial: Trial) -> None:
 
 def _reopen_run(run: Run, *, paused: bool) -> None:
     run.state = "paused" if paused else "queued"
-    run.parked = paused
+    run.paused = paused
     run.forgiven = run.attempt
     run.losses = run.furthest = run.step = 0
     run.cause = run.error = run.worker_id = run.lease_expires_at = run.ended_at = None

@@ -70,7 +70,7 @@ def standings(
 
 def lanes_of_teams(session: Session) -> defaultdict[int, float]:
     """The lanes that teams have, by their ids; those that they have been told to give back count no more."""
-    rows = select(Run.team_id, func.sum(Run.lane_share)).where(in_state(Run.state, "running"), not_(Run.park))
+    rows = select(Run.team_id, func.sum(Run.lane_share)).where(in_state(Run.state, "running"), not_(Run.gives_way))
     return defaultdict(float, session.execute(rows.group_by(Run.team_id)).all())
 
 
@@ -156,7 +156,7 @@ def _queued(session: Session) -> Counter[int]:
     """How many runs of each team wait: those that have not ended and do not run."""
     left = select(Team.id, func.sum(Sweep.runs_unended)).join(Sweep, Sweep.team_id == Team.id)
     left = left.where(Sweep.finished_at.is_(None), Sweep.state != "paused").group_by(Team.id)
-    running = select(Run.team_id, func.count()).where(in_state(Run.state, "running"), not_(Run.parked))
+    running = select(Run.team_id, func.count()).where(in_state(Run.state, "running"), not_(Run.paused))
     waiting = Counter({team: int(runs) for team, runs in session.execute(left).all()})
     waiting.subtract(dict(session.execute(running.group_by(Run.team_id)).all()))
     return waiting
@@ -164,7 +164,7 @@ def _queued(session: Session) -> Counter[int]:
 
 def _expired(session: Session, now: datetime, fit: Fit) -> Counter[int]:
     lapsed = select(Run.team_id, func.count()).where(in_state(Run.state, "running"), Run.lease_expires_at < now)
-    lapsed = lapsed.where(not_(Run.parked), *fit.of(Run))
+    lapsed = lapsed.where(not_(Run.paused), *fit.of(Run))
     return Counter(dict(session.execute(lapsed.group_by(Run.team_id)).all()))
 
 

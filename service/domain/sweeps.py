@@ -116,7 +116,7 @@ def add_trials(
             "requirement": sweep.requirement,
             "priority": sweep.priority,
             "state": "paused" if paused else "queued",
-            "parked": paused,
+            "paused": paused,
             "total_steps": configurations[index].schedule["total_steps"],
             "created_at": now,
         }
@@ -198,7 +198,7 @@ def cancel(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     session.execute(ended, execution_options=_UNSYNCHRONISED)
     unended = update(Run).where(Run.sweep_id == sweep_id, Run.state.in_(["queued", "running", "paused"]))
     session.execute(
-        unended.values(state="cancelled", parked=False, ended_at=now, lane_share=0, to_track=Run.attempt > 0),
+        unended.values(state="cancelled", paused=False, ended_at=now, lane_share=0, to_track=Run.attempt > 0),
         execution_options=_UNSYNCHRONISED,
     )
     tally.recount(session, sweep)

@@ -148,7 +148,7 @@ class Lives(RuleBasedStateMachine):
             assert ("paused" in states) <= (sweep.state == "paused")
             assert ("queued" in states) <= (sweep.state in {"queued", "running"})
             unended = [run for run in runs if run.state not in ENDED_RUN_STATES]
-            assert {run.parked for run in unended} <= {sweep.state == "paused"}
+            assert {run.paused for run in unended} <= {sweep.state == "paused"}
             assert {run.priority for run in unended} <= {sweep.priority}
             waits = bool(unended) or sweep.trials_made < sweep.trials_total
             assert waits == (sweep.state not in ENDED_SWEEP_STATES) or sweep.state == "cancelled"
@@ -210,7 +210,7 @@ class Lives(RuleBasedStateMachine):
         sweep = self.living.sweep(sweep_id)
         return [
             (sweep.state, sweep.spec, sweep.trials_total, sweep.trials_made, sweep.study, sweep.asking),
-            [(run.id, run.state, run.parked, run.fence, run.forgiven) for run in self.living.runs(sweep_id)],
+            [(run.id, run.state, run.paused, run.fence, run.forgiven) for run in self.living.runs(sweep_id)],
             [(trial.id, trial.state, trial.value, trial.optuna_number) for trial in self.living.trials(sweep_id)],
         ]
 

@@ -53,9 +53,9 @@ def test_the_rows_of_an_older_database_may_be_paused(empty_database: str) -> Non
     migrate.upgrade(empty_database)
     store = Store(empty_database)
     with store.write() as session:
-        session.execute(text("UPDATE runs SET state = 'paused', parked = true"))
+        session.execute(text("UPDATE runs SET state = 'paused', paused = true"))
         session.execute(text("UPDATE attempts SET outcome = 'paused'"))
-        assert session.execute(text("SELECT state, parked, forgiven FROM runs")).all() == [("paused", True, 0)]
+        assert session.execute(text("SELECT state, paused, forgiven FROM runs")).all() == [("paused", True, 0)]
         assert session.execute(text("SELECT study, warm, shown_state FROM sweeps")).all() == [(0, None, None)]
     for change in ("runs SET state = 'asleep'", "attempts SET outcome = 'asleep'", "trials SET state = 'paused'"):
         with pytest.raises(Exception, match=r"(?i)check constraint"), store.write() as session:

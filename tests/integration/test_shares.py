@@ -194,7 +194,7 @@ def test_a_waiting_team_gets_its_part_by_parking_and_nothing_is_lost(harness: Ha
     with harness.store.read() as session:
         ends = session.scalars(select(Attempt.outcome).where(Attempt.ended_at.is_not(None))).all()
     assert ends == ["released"] * 4
-    assert not any(run.park for run in harness.runs(sweep) if run.state == "queued")
+    assert not any(run.gives_way for run in harness.runs(sweep) if run.state == "queued")
 
 
 def test_a_run_that_ends_before_it_could_be_parked_has_ended(harness: Harness) -> None:
@@ -208,7 +208,7 @@ def test_a_run_that_ends_before_it_could_be_parked_has_ended(harness: Harness) -
     (lease,) = (one for one in mine if one.run_id == first)
     assert [answer.command for answer in harness.finish(worker, [lease])] == ["continue"]
     (run,) = (run for run in harness.runs(sweep) if run.id == first)
-    assert (run.state, run.park) == ("completed", False)
+    assert (run.state, run.gives_way) == ("completed", False)
 
 
 def test_a_worker_that_is_to_train_another_shape_gets_no_more_of_its_own(harness: Harness) -> None:
@@ -261,4 +261,4 @@ def test_shares_are_granted_by_an_admin_and_seen_by_the_team(serving: Serving) -
 
 def _parked(harness: Harness) -> int:
     with harness.store.read() as session:
-        return len(session.scalars(select(Run.id).where(Run.park)).all())
+        return len(session.scalars(select(Run.id).where(Run.gives_way)).all())

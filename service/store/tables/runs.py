@@ -71,8 +71,8 @@ class Run(Base):
     `losses`, `furthest` and `stride` are for the quarantine: workers lost in a row, the furthest update that a lost
     attempt had reached, and the most updates between two reports.
 
-    `team_id` is that of its sweep, so that the queue's indexes can begin with it. `park` says that it is to give way:
-    its worker is to keep its state and give it back, into the queue. `parked` says that its sweep is paused: whoever
+    `team_id` is that of its sweep, so that the queue's indexes can begin with it. `gives_way` says that its worker
+    is to keep its state and give it back, into the queue. `paused` says that its sweep is paused: whoever
     lets go of it leaves it paused, not queued. The run itself says so, so that its lock alone decides which comes
     first, a pause or a release. `forgiven` is its last attempt that no longer counts against it: somebody has had it
     tried again since. `device_seconds` and `joules` are what all of its attempts have cost together, `attempt_seconds`
@@ -129,11 +129,11 @@ class Run(Base):
     furthest: Mapped[int] = mapped_column(server_default="0")
     stride: Mapped[int] = mapped_column(server_default="0")
     lane_share: Mapped[float] = mapped_column(server_default="0")
-    parked: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    paused: Mapped[bool] = mapped_column(Boolean, server_default=false())
     forgiven: Mapped[int] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="0")
     fence: Mapped[int] = mapped_column(server_default="0")
-    park: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    gives_way: Mapped[bool] = mapped_column(Boolean, server_default=false())
     device_seconds: Mapped[float] = mapped_column(server_default="0")
     joules: Mapped[float | None]
     attempt_seconds: Mapped[float] = mapped_column(server_default="0")
