@@ -74,11 +74,8 @@ class Study:
         else:
             points = self._studies.propose(self._name, self._space, known=self._next, count=count, past=self._past)
         ends = [_result(self._draw, number) for number, _ in points]
-        for (number, point), end in zip(points, ends, strict=True):
-            if self._kind == "grid":
-                self._studies.add(self._name, number, self._space, point, end)
-            else:
-                self._studies.tell(self._name, number, end)
+        results = {number: (point, end) for (number, point), end in zip(points, ends, strict=True)}
+        self._studies.tell_or_add(self._name, self._space, results)
         spent = time.perf_counter() - began[0], time.process_time() - began[1]
         for (number, point), end in zip(points, ends, strict=True):
             self._learn(number, point, end.value or 0.0)

@@ -55,13 +55,12 @@ class Dispatcher:
             NotFoundError: the worker is not registered.
         """
         deadline = time.monotonic() + request.wait_seconds
-        # Once: while the claim waits here, its worker may die, and must not seem to live.
-        with self._store.write() as session:
-            workers.seen(session, request.worker_id)
+        first = True
         while True:
             changes = self._changes
             started = time.perf_counter()
-            leases, expiry = self._try(request)
+            leases, expiry = self._try(request, first=first)
+            first = False
             self._claims.labels("granted" if leases else "empty").observe(time.perf_counter() - started)
             pause = min(deadline - time.monotonic(), SLOW_POLL_SECONDS, expiry)
             if leases or self._closed or deadline <= time.monotonic():
@@ -73,19 +72,24 @@ class Dispatcher:
         with self._changed:
             self._changed.wait_for(lambda: self._changes != changes or self._closed, seconds)
 
-    def _try(self, request: Claim) -> tuple[list[Lease], float]:
+    def _try(self, request: Claim, *, first: bool) -> tuple[list[Lease], float]:
         self._grace.watch()
         with self._store.read() as session:
+            workers.demand_registered(session, request.worker_id)
             suspects = quarantine.suspects(session)
         if suspects:
             with self._store.write() as session:
                 quarantine.judge(session, suspects)
         self._sampling.top_up(request)
         with self._store.write() as session:
-            workers.demand_present(session, request.worker_id)
+            if first:  # while the claim waits here, its worker may die, and must not seem to live
+                workers.seen(session, request.worker_id)
+            else:
+                workers.demand_present(session, request.worker_id)
             leases = queue.claim(session, request, self._lease_seconds, self._policy)
             expiry = queue.next_expiry(session) if not leases else None
-        if leases:
+            begun = sweeps.not_begun(session, {lease.sweep_id for lease in leases}) if leases else []
+        if begun:
             with self._store.write() as session:
-                sweeps.mark_running(session, sorted({lease.sweep_id for lease in leases}))
+                sweeps.mark_running(session, begun)
         return leases, expiry.total_seconds() if expiry is not None else SLOW_POLL_SECONDS

@@ -15,6 +15,8 @@ from service.store.engine import Store
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
+# A busy service is woken many times a second; what has changed meanwhile is done together.
+LEAST_SECONDS = 0.2
 _END_SECONDS = 10.0
 
 
@@ -59,6 +61,7 @@ class Reconciler:
         while not self._ending.is_set():
             self._woken.clear()
             self.round()
+            self._ending.wait(LEAST_SECONDS)
             self._woken.wait(PAUSE_SECONDS)
 
     def _complain(self, name: str, error: Exception) -> None:

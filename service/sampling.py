@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from statistics import fmean
 
-from sqlalchemy import and_, func, not_, or_, select, update
+from sqlalchemy import and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import (
@@ -34,7 +34,7 @@ from service.domain.tried import Tried
 from service.patience import Patience
 from service.store import clock
 from service.store.engine import Store
-from service.store.tables import ENDED_SWEEP_STATES, Run, Sweep, Team, Trial, ValPoint, in_state
+from service.store.tables import ENDED_SWEEP_STATES, QUEUE_ORDER, Run, Sweep, Team, Trial, ValPoint, in_state
 from service.studies import Result, Studies
 from service.wire.protocol import Claim
 from service.wire.sweep import SweepSpec
@@ -99,8 +99,8 @@ class Sampling:
                     if len(proposals) < count:
                         sweeps.exhaust(session, sweep)
             if not still_open:  # cancelled meanwhile: nobody will train these
-                for number, _ in proposals:
-                    self._studies.tell(name, number, Result(value=None, attributes={"outcome": "cancelled"}))
+                cancelled = Result(value=None, attributes={"outcome": "cancelled"})
+                self._studies.tell(name, {number: cancelled for number, _ in proposals})
 
     def tell(self, sweep_id: int) -> int:
         """Tell the study every result that it has not been told; returns how many."""
@@ -124,10 +124,10 @@ class Sampling:
                 name, space, results = _study_name(session, sweep), _space(sweep), _results(session, batch)
             self._studies.ensure(name, space)
             self._begin(sweep, name, space)
-            for trial in batch:
-                assert trial.optuna_number is not None
-                point = space.completed(trial.params)
-                self._studies.tell_or_add(name, trial.optuna_number, space, point, results[trial.id])
+            told_of = {
+                int(trial.optuna_number or 0): (space.completed(trial.params), results[trial.id]) for trial in batch
+            }
+            self._studies.tell_or_add(name, space, told_of)
             with self._store.write() as session:
                 session.execute(update(Trial).where(Trial.id.in_([trial.id for trial in batch])).values(to_tell=False))
             told += len(batch)
@@ -153,8 +153,7 @@ class Sampling:
             numbered = (Trial.sweep_id == sweep.id, Trial.optuna_number.is_not(None))
             rows = session.execute(select(Trial.optuna_number, Trial.params).where(*numbered)).all()
             earlier = descriptions.study_names(session.get_one(Team, sweep.team_id).name, sweep)[:-1]
-        for number, (point, result) in enumerate(inherited):
-            self._studies.add(name, number, space, point, result)
+        self._studies.tell_or_add(name, space, dict(enumerate(inherited)))
         self._studies.recall(name, space, {int(number or 0): space.completed(params) for number, params in rows})
         for old in earlier:
             self._studies.retire(old, successor=name)
@@ -177,15 +176,17 @@ class Sampling:
         in_study = self._studies.size(name, _space(sweep))  # it may know more numbers than our rows
         with self._store.write() as session:
             number = max(_next_number(session, sweep), in_study)
-            for trial in batch:
-                if trial.optuna_number is None:
-                    trial.optuna_number, number = number, number + 1
-                    session.merge(trial)
+            new = [trial for trial in batch if trial.optuna_number is None]
+            for trial in new:
+                trial.optuna_number, number = number, number + 1
+            session.execute(update(Trial), [{"id": one.id, "optuna_number": one.optuna_number} for one in new])
         return batch
 
 
 def _wanted(session: Session, request: Claim, policy: Policy) -> list[tuple[int, int]]:
     """How many trials to ask of which sweeps so that a claim is served in the order of the queue."""
+    if not session.scalar(select(exists().where(Sweep.asking))):
+        return []
     now = clock.now(session)
     waiting = partial(shares.standings, session, now, policy, most=request.lanes, asking=True)
     fit = placement.fit_of(session, request.worker_id, request.shape)
@@ -226,7 +227,7 @@ def _ahead(session: Session, sweep: Sweep, fit: Fit, limit: int) -> int:
     ahead = 0
     for condition in (in_state(Run.state, "queued"), and_(in_state(Run.state, "running"), expired)):
         waiting = select(Run.id).where(condition, before, *fit.of(Run), not_(quarantine.suspected()))
-        found = waiting.limit(limit).subquery()
+        found = waiting.order_by(*QUEUE_ORDER).limit(limit).subquery()
         ahead += session.scalar(select(func.count()).select_from(found)) or 0
     return ahead
 

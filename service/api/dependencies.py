@@ -71,7 +71,11 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
-Service = Annotated[Parts, Depends(parts_of)]
+async def _service(request: Request) -> Parts:  # async: FastAPI sends what is not to another thread and back
+    return parts_of(request)
+
+
+Service = Annotated[Parts, Depends(_service)]
 
 
 def address_of(request: Request) -> str:

@@ -22,7 +22,7 @@ def demand(version: int) -> None:
         raise ProtocolError(disagreement(version, release_of("rampline")))
 
 
-def _version(
+async def _version(
     given: Annotated[int, Header(alias=HEADER, ge=1, description="the version of the protocol of this call")] = 1,
 ) -> int:
     demand(given)

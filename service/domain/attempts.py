@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -27,21 +28,33 @@ def begin(session: Session, run: Run) -> None:
     )
 
 
-def end(session: Session, run: Run, outcome: str, now: datetime, error: str | None = None) -> None:
-    """Note how the attempt of a run ended, and how far it came."""
+class Ended(NamedTuple):
+    """How the attempt of a run ended, whose row still says how far it came."""
+
+    run: Run
+    outcome: str
+    error: str | None = None
+
+
+def end(session: Session, ends: Sequence[Ended], now: datetime) -> None:
+    """Note how attempts ended, and how far they came."""
+    if not ends:
+        return
     session.flush()
-    session.execute(
-        update(Attempt)
-        .where(Attempt.run_id == run.id, Attempt.number == run.attempt)
-        .values(
-            ended_at=now,
-            outcome=outcome,
-            error=error,
-            step=run.step,
-            device_seconds=run.attempt_seconds,
-            joules=run.attempt_joules,
-        )
-    )
+    rows = [
+        {
+            "run_id": run.id,
+            "number": run.attempt,
+            "ended_at": now,
+            "outcome": outcome,
+            "error": error,
+            "step": run.step,
+            "device_seconds": run.attempt_seconds,
+            "joules": run.attempt_joules,
+        }
+        for run, outcome, error in ends
+    ]
+    session.execute(update(Attempt), rows)
 
 
 def count(session: Session, run: Run, outcome: str) -> int:

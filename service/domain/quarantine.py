@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, and_, literal, or_, select
 from sqlalchemy.orm import Session
 
 from service.domain import attempts, results
+from service.domain.attempts import Ended
 from service.store import clock
 from service.store.tables import SUSPECT, Run, Worker, in_state
 
@@ -47,17 +48,22 @@ def note_progress(run: Run, step: int, *, resumed_from: int, lane_share: float, 
         run.losses = 0
 
 
-def lose(session: Session, run: Run, now: datetime) -> None:
-    """End the attempt of a run whose lease has expired, count the loss, and queue it again."""
-    worker = session.get_one(Worker, run.worker_id)
+def lose(session: Session, runs: Sequence[Run], now: datetime) -> None:
+    """End the attempts of runs whose leases have expired, count the losses, and queue them again."""
+    let_go = {run.id for run in runs if _lives(session, run)}
+    ends = [Ended(run, "released", LET_GO) if run.id in let_go else Ended(run, "lost", LOST) for run in runs]
+    attempts.end(session, ends, now)
+    for run in runs:
+        if run.id not in let_go:
+            run.losses += 1
+            run.furthest = max(run.furthest, run.step)
+        requeue(run)
+
+
+def _lives(session: Session, run: Run) -> bool:
+    """Whether the worker was heard of after a run's lease had expired: then it trains it no more."""
     assert run.lease_expires_at is not None
-    if worker.last_seen_at > run.lease_expires_at:
-        attempts.end(session, run, "released", now, LET_GO)
-    else:
-        attempts.end(session, run, "lost", now, LOST)
-        run.losses += 1
-        run.furthest = max(run.furthest, run.step)
-    requeue(run)
+    return session.get_one(Worker, run.worker_id).last_seen_at > run.lease_expires_at
 
 
 def requeue(run: Run) -> None:
@@ -92,7 +98,7 @@ def judge(session: Session, run_ids: Sequence[int]) -> None:
     guilty = []
     for run in [run for run, expiry in leases if expiry is not None and expiry < now]:
         worker_id, step = run.worker_id, run.step
-        lose(session, run, now)
+        lose(session, [run], now)
         if _is_guilty(session, run):
             run.state = "failed"
             run.step = step

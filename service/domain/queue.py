@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, func, not_, select
+from sqlalchemy import Select, delete, exists, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,11 +24,13 @@ from service.domain import (
     triage,
     usage,
 )
+from service.domain.attempts import Ended
 from service.domain.fairness import USUAL, Policy, Standing
 from service.domain.placement import ANY, Fit
 from service.store import clock
-from service.store.tables import SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
+from service.store.tables import QUEUE_ORDER, SUSPECT, Attempt, Run, Sweep, Team, ValPoint, Worker, in_state
 from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, RunReport
+from service.wire.views import AttemptOutcome
 
 MOST_WORKERS = 10_000
 
@@ -48,7 +50,9 @@ def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy
     runs = _take(session, request, now, policy)
     seated = {run.id for run in runs}
     runs += _siblings(session, now, request, runs, lease_seconds)
-    session.execute(delete(ValPoint).where(ValPoint.run_id.in_([run.id for run in runs if run.attempt])))
+    again = [run.id for run in runs if run.attempt]
+    if again:
+        session.execute(delete(ValPoint).where(ValPoint.run_id.in_(again)))
     for run in runs:
         run.state = "running"
         run.step = 0
@@ -75,12 +79,14 @@ def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> li
         return []  # it is to come free for another shape
     fit = placement.fit_of(session, request.worker_id, request.shape)
     waiting = shares.standings(session, now, policy, fit, most=request.lanes)
+    # Seldom; where no lease has, nobody need look for the runs of those that have.
+    lapsed = bool(session.scalar(select(exists().where(in_state(Run.state, "running"), Run.lease_expires_at < now))))
     if fit.shape is None:
         while waiting:
             team = next(iter(fairness.allot(waiting, 1)), None)
             if team is None:
                 return []
-            first = _unsuspected(session, now, team, fit, 1)
+            first = _unsuspected(session, now, team, fit, 1, lapsed=lapsed)
             suspects = [] if holds else list(session.scalars(candidates("queued", team, fit, 1, suspects=True)))
             if suspects and (not first or _place(suspects[0]) < _place(first[0])):
                 return suspects
@@ -92,10 +98,12 @@ def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> li
             return []
         if len(waiting) > 1:
             waiting = shares.standings(session, now, policy, fit, most=request.lanes)
-    return _share_out(session, now, fit, request.lanes, waiting)
+    return _share_out(session, now, fit, request.lanes, waiting, lapsed=lapsed)
 
 
-def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: Sequence[Standing]) -> list[Run]:
+def _share_out(
+    session: Session, now: datetime, fit: Fit, lanes: int, waiting: Sequence[Standing], *, lapsed: bool
+) -> list[Run]:
     """Runs of one shape for so many lanes; what a team turns out to lack goes to the others."""
     given = fairness.allot(waiting, lanes)
     runs = heads.locked(session, [candidates("queued", team, fit, n, lock=False) for team, n in given.items()])
@@ -103,7 +111,7 @@ def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: S
     waiting = heads.after(waiting, runs)
     while given := fairness.allot(waiting, lanes - len(runs)):
         for team, count in given.items():
-            found = _unsuspected(session, now, team, fit, count, [run.id for run in runs])
+            found = _unsuspected(session, now, team, fit, count, [run.id for run in runs], lapsed=lapsed)
             runs += found
             (one,) = (one for one in waiting if one.team == team)
             left = one.waiting - count if len(found) == count else 0
@@ -113,18 +121,21 @@ def _share_out(session: Session, now: datetime, fit: Fit, lanes: int, waiting: S
 
 
 def _unsuspected(
-    session: Session, now: datetime, team: int, fit: Fit, limit: int, taken: Sequence[int] = ()
+    session: Session, now: datetime, team: int, fit: Fit, limit: int, taken: Sequence[int] = (), *, lapsed: bool
 ) -> list[Run]:
-    """Claimable runs. One whose lease has expired goes back to the queue, and may be suspected from then on."""
-    queued = candidates("queued", team, fit, limit)
-    expired = candidates("running", team, fit, limit).where(Run.lease_expires_at < now, not_(Run.paused))
-    if taken:
-        queued, expired = (query.where(Run.id.not_in(taken)) for query in (queued, expired))
-    found = sorted([*session.scalars(queued), *session.scalars(expired)], key=_place)[:limit]
-    for run in found:
-        if run.state == "running":
-            quarantine.lose(session, run, now)
-    session.flush()
+    """Claimable runs, with `lapsed` those whose lease has expired, too.
+
+    Such a run goes back to the queue, and may be suspected from then on.
+    """
+    wanted = [candidates("queued", team, fit, limit)]
+    if lapsed:
+        wanted.append(candidates("running", team, fit, limit).where(Run.lease_expires_at < now, not_(Run.paused)))
+    found = [run for query in wanted for run in session.scalars(query.where(Run.id.not_in(taken)) if taken else query)]
+    found = sorted(found, key=_place)[:limit]
+    expired = [run for run in found if run.state == "running"]
+    if expired:
+        quarantine.lose(session, expired, now)
+        session.flush()
     return [run for run in found if run.losses < SUSPECT]
 
 
@@ -152,12 +163,15 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
     ending = [news.run_id for news in request.runs if news.outcome is not None]
     results.lock(session, ending)
     held = _locked(session, (news.run_id for news in request.runs))
-    commands, points, ended = [], [], []
+    commands, points = [], []
+    ends: dict[int, tuple[Run, Outcome]] = {}
     charged = [(held[news.run_id], news) for news in request.runs if _is_charged(held.get(news.run_id), news, request)]
     usage.charge(session, request.worker_id, charged, now, policy.half_life)
     for news in request.runs:
         run = held.get(news.run_id)
         refusal = _refusal(run, news, request.worker_id)
+        if run is not None and run.id in ends:  # said twice
+            refusal = "continue" if news.outcome is not None else "lost"
         if run is not None and refusal is None:
             assert run.lease_expires_at is not None
             expiry = now + timedelta(seconds=lease_seconds)
@@ -165,11 +179,12 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
             run.lease_expires_at = expiry
             _note_attempt(session, run, news)
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
-            if news.outcome is not None and _end(session, run, news.outcome, now):
-                ended.append(run)
+            if news.outcome is not None:
+                ends[run.id] = run, _whole(news.outcome)
         parks = run is not None and (run.gives_way or run.paused) and news.outcome is None
         commands.append(Command(run_id=news.run_id, command=refusal or ("park" if parks else "continue")))
     _add_points(session, points)
+    ended = _end(session, list(ends.values()), now)
     session.flush()
     results.settle(session, ended)
     return commands
@@ -182,18 +197,17 @@ def release(session: Session, worker_id: int, runs: Sequence[Held]) -> list[int]
     """
     now = clock.now(session)
     held = _locked(session, (run.run_id for run in runs))
-    released = []
-    for given in runs:
-        run = held.get(given.run_id)
-        if run is not None and _holds(run, worker_id, given.fence):
-            if run.paused:
-                attempts.end(session, run, "paused", now)
-            else:
-                attempts.end(session, run, "released", now, "its worker gave it back")
-            quarantine.requeue(run)
-            released.append(run.id)
+    released = [held[one.run_id] for one in runs if one.run_id in held]
+    fences = {one.run_id: one.fence for one in runs}
+    released = [run for run in released if _holds(run, worker_id, fences[run.id])]
+    ends = [
+        Ended(run, "paused") if run.paused else Ended(run, "released", "its worker gave it back") for run in released
+    ]
+    attempts.end(session, ends, now)
+    for run in released:
+        quarantine.requeue(run)
     session.flush()
-    return released
+    return [run.id for run in released]
 
 
 def held_by(session: Session, worker_id: int) -> list[Held]:
@@ -232,7 +246,7 @@ def _siblings(
     left = sum(
         _count(
             session,
-            select(Run).where(in_state(Run.state, state), Run.team_id.in_(teams), Run.shape == granted[0].shape),
+            _of_shape(state, teams, granted[0].shape),
             workers * (has + there),
         )
         for state in ("queued", "running")
@@ -241,6 +255,12 @@ def _siblings(
     if wanted <= 0:
         return []
     return list(session.scalars(siblings.order_by(Run.id).limit(wanted).with_for_update(skip_locked=True)))
+
+
+def _of_shape(state: str, teams: set[int], shape: str) -> Select[Run]:
+    """The runs of teams, of one shape and state; one team's in the order of the index, which is then gone through."""
+    rows = select(Run).where(in_state(Run.state, state), Run.team_id.in_(teams), Run.shape == shape)
+    return rows.order_by(*QUEUE_ORDER) if state == "queued" and len(teams) == 1 else rows
 
 
 def _count(session: Session, rows: Select[Any], most: int) -> int:
@@ -257,7 +277,7 @@ def candidates(
     """
     query = select(Run).where(in_state(Run.state, state), Run.team_id == team, *fit.of(Run))
     query = query.where(quarantine.suspected() if suspects else not_(quarantine.suspected()))
-    query = query.order_by(Run.priority.desc(), Run.sweep_id, Run.id).limit(limit)
+    query = query.order_by(*QUEUE_ORDER).limit(limit)
     return query.with_for_update(skip_locked=True) if lock else query
 
 
@@ -344,25 +364,37 @@ def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
         session.connection().execute(postgresql.insert(ValPoint).on_conflict_do_nothing(), points)
 
 
-def _end(session: Session, run: Run, outcome: Outcome, now: datetime) -> bool:
-    """End the attempt of a run; returns whether the run has ended too, and is not tried again."""
+def _whole(outcome: Outcome) -> Outcome:
+    """An outcome that can be ranked: to complete without a validation loss is to fail."""
     if outcome.state == "completed" and outcome.value is None:
-        outcome = Outcome(state="failed", error="it completed without a validation loss")
-    run.error = error = outcome.error
-    run.lane_share = 0
-    run.gives_way = False
-    if outcome.state == "failed":
-        cause = outcome.cause or "crash"
-        attempts.end(session, run, cause, now, error)
-        if triage.is_tried_again(cause, attempts.count(session, run, cause)):
-            quarantine.requeue(run)
-            return False
-        run.cause = cause
-    else:
-        attempts.end(session, run, outcome.state, now, error)
-        run.value = outcome.value
-        run.diverged_at = outcome.diverged_at
-    run.state = outcome.state
-    run.ended_at = now
-    run.to_track = True
-    return True
+        return Outcome(state="failed", error="it completed without a validation loss")
+    return outcome
+
+
+def _end(session: Session, ends: Sequence[tuple[Run, Outcome]], now: datetime) -> list[Run]:
+    """End the attempts of runs; returns the runs that have ended too, and are not tried again."""
+    ended = []
+    attempts.end(session, [Ended(run, _end_of(outcome), outcome.error) for run, outcome in ends], now)
+    for run, outcome in ends:
+        run.error = outcome.error
+        run.lane_share = 0
+        run.gives_way = False
+        if outcome.state == "failed":
+            cause = _end_of(outcome)
+            if triage.is_tried_again(cause, attempts.count(session, run, cause)):
+                quarantine.requeue(run)
+                continue
+            run.cause = cause
+        else:
+            run.value = outcome.value
+            run.diverged_at = outcome.diverged_at
+        run.state = outcome.state
+        run.ended_at = now
+        run.to_track = True
+        ended.append(run)
+    return ended
+
+
+def _end_of(outcome: Outcome) -> AttemptOutcome:
+    """How an attempt ended, in one word."""
+    return (outcome.cause or "crash") if outcome.state == "failed" else outcome.state

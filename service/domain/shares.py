@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, not_, select
+from sqlalchemy import ScalarSelect, Select, func, not_, select
 from sqlalchemy.orm import Session
 
 from service.domain import audit, fairness, quarantine, usage
@@ -17,7 +17,7 @@ from service.domain.placement import ANY, Fit
 from service.domain.usage import Used
 from service.errors import NotFoundError
 from service.store import clock
-from service.store.tables import Run, Sweep, Team, Worker, in_state
+from service.store.tables import QUEUE_ORDER, Run, Sweep, Team, Worker, in_state
 from service.wire.shares import ShareSpec, ShareView
 
 HOUR = 3600.0
@@ -39,9 +39,8 @@ def standings(
     A team that has used up its month has nothing to wait for. If one team alone waits and has no quota, it is next
     however it stands, and nothing else is looked at unless `with_holders` asks for those who only have lanes.
     """
-    rows = session.execute(_teams(fit, most, asking=asking)).all()
-    expired = _expired(session, now, fit)
-    waiting = {row.Team.id: min(most, row.queued + row.asking * most + expired[row.Team.id]) for row in rows}
+    rows = session.execute(_teams(now, fit, most, asking=asking)).all()
+    waiting = {row.Team.id: min(most, row.queued + row.asking * most + row.lapsed) for row in rows}
     candidates = [row.Team for row in rows if waiting[row.Team.id]]
     unlimited = [team for team in candidates if team.lane_quota is None and team.hour_quota is None]
     if len(unlimited) == len(candidates) == 1 and not with_holders:
@@ -141,15 +140,27 @@ def grant(session: Session, principal: Principal, name: str, spec: ShareSpec) ->
     session.flush()
 
 
-def _teams(fit: Fit, most: int, *, asking: bool) -> Select[tuple[Team, int, int]]:
-    """All teams, each with its queued runs, counted up to a number, and whether a sampler has yet to make some."""
-    waiting = select(Run.id).where(in_state(Run.state, "queued"), Run.team_id == Team.id, *fit.of(Run))
-    samplers = select(Sweep.id).where(Sweep.asking, Sweep.team_id == Team.id, *fit.of(Sweep))
+def _teams(now: datetime, fit: Fit, most: int, *, asking: bool) -> Select[Team, int, int, int]:
+    """All teams, each with its queued runs and lapsed leases, counted so far, and whether a sampler is to make some."""
+    its_runs = (Run.team_id == Team.id, *fit.of(Run))
+    queued = select(Run.id).where(in_state(Run.state, "queued"), *its_runs)
     if fit.shape is not None:
-        waiting = waiting.where(not_(quarantine.suspected()))
-    queued = select(func.count()).select_from(waiting.limit(most).correlate(Team).subquery()).scalar_subquery()
-    to_ask = select(func.count()).select_from(samplers.limit(1 if asking else 0).correlate(Team).subquery())
-    return select(Team, queued.label("queued"), to_ask.scalar_subquery().label("asking")).order_by(Team.id)
+        queued = queued.where(not_(quarantine.suspected()))
+    # In the order of the index: otherwise PostgreSQL goes through the table, where ended runs come first.
+    queued = queued.order_by(*QUEUE_ORDER)
+    lapsed = select(Run.id).where(in_state(Run.state, "running"), Run.lease_expires_at < now, not_(Run.paused))
+    samplers = select(Sweep.id).where(Sweep.asking, Sweep.team_id == Team.id, *fit.of(Sweep))
+    return select(
+        Team,
+        _counted(queued, most).label("queued"),
+        _counted(lapsed.where(*its_runs), most).label("lapsed"),
+        _counted(samplers, 1 if asking else 0).label("asking"),
+    ).order_by(Team.id)
+
+
+def _counted(rows: Select[int], most: int) -> ScalarSelect[int]:
+    """How many rows there are of each team, counted no further than `most`."""
+    return select(func.count()).select_from(rows.limit(most).correlate(Team).subquery()).scalar_subquery()
 
 
 def _queued(session: Session) -> Counter[int]:
@@ -160,12 +171,6 @@ def _queued(session: Session) -> Counter[int]:
     waiting = Counter({team: int(runs) for team, runs in session.execute(left).all()})
     waiting.subtract(dict(session.execute(running.group_by(Run.team_id)).all()))
     return waiting
-
-
-def _expired(session: Session, now: datetime, fit: Fit) -> Counter[int]:
-    lapsed = select(Run.team_id, func.count()).where(in_state(Run.state, "running"), Run.lease_expires_at < now)
-    lapsed = lapsed.where(not_(Run.paused), *fit.of(Run))
-    return Counter(dict(session.execute(lapsed.group_by(Run.team_id)).all()))
 
 
 def _lanes(session: Session, now: datetime, lease_seconds: float) -> int:

@@ -1,6 +1,6 @@
 """Sweeps: submitted, listed, looked at, cancelled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -166,6 +166,12 @@ def lock_leased(session: Session, sweep_id: int) -> None:
     """Lock a sweep's runs that have a lease, in the order in which reports do: neither waits for the other for ever."""
     leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
     session.scalars(leased.order_by(Run.id).with_for_update()).all()
+
+
+def not_begun(session: Session, sweep_ids: Collection[int]) -> list[int]:
+    """Those of some sweeps that are still queued."""
+    queued = select(Sweep.id).where(Sweep.id.in_(sweep_ids), Sweep.state == "queued").order_by(Sweep.id)
+    return list(session.scalars(queued))
 
 
 def mark_running(session: Session, sweep_ids: Sequence[int]) -> None:

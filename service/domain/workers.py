@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
@@ -41,14 +41,23 @@ def register(session: Session, hello: Hello) -> int:
     return worker.id
 
 
+def demand_registered(session: Session, worker_id: int) -> None:
+    """Make sure that a worker is there.
+
+    Raises:
+        NotFoundError: it never registered, or it said that it leaves.
+    """
+    if session.scalar(_present(worker_id)) is None:
+        raise _absent(worker_id)
+
+
 def demand_present(session: Session, worker_id: int) -> None:
     """Lock a worker, so that it does not leave meanwhile.
 
     Raises:
         NotFoundError: it never registered, or it said that it leaves.
     """
-    present = select(Worker.id).where(Worker.id == worker_id, Worker.left_at.is_(None)).with_for_update()
-    if session.scalar(present) is None:
+    if session.scalar(_present(worker_id).with_for_update()) is None:
         raise _absent(worker_id)
 
 
@@ -135,6 +144,10 @@ def _utilisation(worker: Worker) -> float:
     """The part of a worker's life, up to its last word, for which its device was charged."""
     life = (worker.last_seen_at - worker.registered_at).total_seconds()
     return min(1.0, worker.device_seconds / life) if life > 0 else 0.0
+
+
+def _present(worker_id: int) -> Select[int]:
+    return select(Worker.id).where(Worker.id == worker_id, Worker.left_at.is_(None))
 
 
 def _absent(worker_id: int) -> NotFoundError:

@@ -1,4 +1,4 @@
-"""What Optuna's storage holds of sweeps: the studies that people look at, written trial by trial and never read whole.
+"""What Optuna's storage holds of sweeps: the studies that people look at, written here and never read whole.
 
 A study object of Optuna reads all of its trials when it is asked for the next one; the storage underneath does not, so
 that a call costs the same whatever the study's size (measured in `docs/decisions/0020`).
@@ -6,29 +6,27 @@ that a call costs the same whatever the study's size (measured in `docs/decision
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import create_engine, inspect, make_url, text
-from sqlalchemy.orm import Session
 
 from service.domain.axes import Point
 from service.domain.space import SearchSpace
-from service.studies import distributions
+from service.studies import distributions, writing
 from service.wire.retries import POSTGRES_OPTIONS
 
 POSTGRES_SCHEMA = "optuna"
 # Where trials are found by their number; Optuna itself indexes their study alone.
 NUMBERS = "ix_rampline_trials_study_id_number"
 MAX_STUDIES = 1_000
-MAX_TRIALS = 100_000
+_RUNNING = TrialState.RUNNING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,28 +51,6 @@ class Result:
         return TrialState.PRUNED if self.pruned else TrialState.COMPLETE
 
 
-class _Storage(RDBStorage):
-    """Optuna's, without looking up for every parameter whether another trial had it with other values.
-
-    A search space knows its own axes, and the look-up goes through the parameters of all studies: PostgreSQL expects a
-    study's rows to lie anywhere among them, and they lie together, mostly at the end.
-    """
-
-    def _set_trial_param_without_commit(
-        self,
-        session: Session,
-        trial_id: int,
-        param_name: str,
-        param_value_internal: float,
-        distribution: BaseDistribution,
-        previous_distribution: BaseDistribution | None = None,
-    ) -> None:
-        previous = previous_distribution or distribution
-        super()._set_trial_param_without_commit(
-            session, trial_id, param_name, param_value_internal, distribution, previous
-        )
-
-
 class Records:
     """The studies and their trials, by the studies' names and the trials' numbers. Safe to share between threads."""
 
@@ -83,12 +59,9 @@ class Records:
         _make_schema(url)
         parsed = make_url(url)
         options = {"timeout": 30} if parsed.get_backend_name() == "sqlite" else POSTGRES_OPTIONS
-        self.storage: RDBStorage = _Storage(
-            _with_driver(url), engine_kwargs={"pool_pre_ping": True, "connect_args": options}
-        )
+        self.storage = RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True, "connect_args": options})
         self._index_numbers()
         self._studies: OrderedDict[str, int] = OrderedDict()
-        self._trials: OrderedDict[tuple[int, int], int] = OrderedDict()
         self._lock = threading.Lock()
 
     def ensure(self, name: str, space: SearchSpace) -> None:
@@ -108,45 +81,37 @@ class Records:
 
     def find(self, name: str, number: int) -> FrozenTrial | None:
         """The trial of a number; None if there is none."""
-        trial = self._id(name, number)
-        return self.storage.get_trial(trial) if trial is not None else None
-
-    def begin(self, name: str, number: int, space: SearchSpace, point: Point) -> None:
-        """Add a trial that is to be trained; `number` must be the next one of the study."""
-        self._create(name, number, _trial(TrialState.RUNNING, space, point))
-
-    def add(self, name: str, number: int, space: SearchSpace, point: Point, result: Result) -> None:
-        """Add a trial that has ended; `number` must be the next one of the study."""
-        self._create(name, number, _trial(result.state, space, point, result))
-
-    def skip(self, name: str, number: int) -> None:
-        """Add a trial of which nothing is known; `number` must be the next one of the study."""
-        self._create(name, number, _trial(TrialState.FAIL, None, {}))
-
-    def end(self, name: str, number: int, result: Result) -> None:
-        """Tell the result of a trial that was begun; a second time changes nothing.
-
-        Raises:
-            KeyError: the study has no such trial.
-        """
-        trial = self._id(name, number)
-        if trial is None:
-            raise KeyError(f"study {name} has no trial {number}")
         try:
-            for step, value in sorted(result.intermediate.items()):
-                self.storage.set_trial_intermediate_value(trial, step, value)
-            for key, attribute in result.attributes.items():
-                self.storage.set_trial_user_attr(trial, key, attribute)
-            values = None if result.value is None else [result.value]
-            self.storage.set_trial_state_values(trial, result.state, values)
-        except UpdateFinishedTrialError:
-            return
-        with self._lock:
-            self._trials.pop((self._study(name), number), None)
+            trial = self.storage.get_trial_id_from_study_id_trial_number(self._study(name), number)
+        except KeyError:
+            return None
+        return self.storage.get_trial(trial)
+
+    def begin(self, name: str, first: int, space: SearchSpace, points: Sequence[Point | None]) -> None:
+        """Add trials that are to be trained; `first` must be the next number. Of None nothing is known: it has failed.
+
+        All are added, or none is.
+        """
+        trials = [_trial(TrialState.FAIL, None, {}) if it is None else _trial(_RUNNING, space, it) for it in points]
+        self._add(name, first, trials)
+
+    def add(self, name: str, first: int, space: SearchSpace, ended: Sequence[tuple[Point, Result]]) -> None:
+        """Add trials that have ended; `first` must be the next number of the study. All are added, or none is."""
+        self._add(name, first, [_trial(result.state, space, point, result) for point, result in ended])
+
+    def end(self, name: str, results: Mapping[int, Result]) -> set[int]:
+        """Tell the results of trials that were begun, by their numbers; a second time changes nothing.
+
+        Returns the numbers that the study has; of others nothing is written.
+        """
+        ended = {number: _trial(result.state, None, {}, result) for number, result in results.items()}
+        with self.storage.engine.begin() as connection:
+            return writing.end(connection, self._study(name), ended)
 
     def size(self, name: str) -> int:
         """How many trials a study has."""
-        return self.storage.get_n_trials(self._study(name))
+        with self.storage.engine.connect() as connection:
+            return writing.number_of_next(connection, self._study(name))
 
     def open(self, name: str) -> list[int]:
         """The numbers of a study's trials that have not ended; none if there is no such study."""
@@ -165,26 +130,10 @@ class Records:
         known = self._studies.get(name)
         return known if known is not None else self.storage.get_study_id_from_name(name)
 
-    def _id(self, name: str, number: int) -> int | None:
-        study = self._study(name)
-        known = self._trials.get((study, number))
-        if known is not None:
-            return known
-        try:
-            return self.storage.get_trial_id_from_study_id_trial_number(study, number)
-        except KeyError:
-            return None
-
-    def _create(self, name: str, number: int, trial: FrozenTrial) -> None:
-        study = self._study(name)
-        made = self.storage.create_new_trial(study, trial)
-        found = self.storage.get_trial_id_from_study_id_trial_number(study, number)
-        assert found == made, f"study {name} has trials that this service did not ask for"
-        if trial.state == TrialState.RUNNING:
-            with self._lock:
-                self._trials[study, number] = made
-                if len(self._trials) > MAX_TRIALS:
-                    self._trials.popitem(last=False)
+    def _add(self, name: str, first: int, trials: Sequence[FrozenTrial]) -> None:
+        if trials:
+            with self.storage.engine.begin() as connection:
+                writing.add(connection, self._study(name), first, trials)
 
     def _index_numbers(self) -> None:
         engine = self.storage.engine

@@ -23,6 +23,7 @@ from service.studies.surrogate import Surrogate
 # So often in a row a sampler may propose what was tried, before a point is drawn in its place.
 MOST_REPEATED = 5
 MAX_CACHED = 64
+_AT_ONCE = 1000
 _REPEATED = Result(value=None, attributes={"outcome": "repeated"})
 
 
@@ -78,15 +79,15 @@ class Studies:
             what = identity(configuration.schedule, configuration.optimizer)
             if what not in tried and what not in new:
                 if found is None:
-                    self._records.begin(name, number, space, point)
+                    self._records.begin(name, number, space, [point])
                 proposals.append((number, point))
                 new.add(what)
                 repeated, drawn = 0, None
                 continue
             if found is None:
-                self._records.add(name, number, space, point, _REPEATED)
+                self._records.add(name, number, space, [(point, _REPEATED)])
             else:
-                self._records.end(name, number, _REPEATED)
+                self._records.end(name, {number: _REPEATED})
             repeated += 1
             if repeated >= MOST_REPEATED:
                 drawn = untried(space, _Either(tried, new), seed_of(space, number))
@@ -94,22 +95,21 @@ class Studies:
                     break
         return proposals
 
-    def tell(self, name: str, number: int, result: Result) -> None:
-        """Tell the result of a trial that was asked for; a second time changes nothing."""
-        self._records.end(name, number, result)
+    def tell(self, name: str, results: Mapping[int, Result]) -> None:
+        """Tell the results of trials that were asked for, by their numbers, all or none; twice changes nothing."""
+        self._records.end(name, results)
 
-    def add(self, name: str, number: int, space: SearchSpace, point: Point, result: Result) -> None:
-        """Add a finished trial that nobody asked for, a grid's; a second time changes nothing."""
+    def tell_or_add(self, name: str, space: SearchSpace, results: Mapping[int, tuple[Point, Result]]) -> None:
+        """Tell the results of trials by their numbers; those that the study lacks are added whole.
+
+        What nobody asked for, a grid's trials, has the numbers that come next. A second time changes nothing.
+        """
         self._records.ensure(name, space)
-        if self._records.find(name, number) is None:
-            self._records.add(name, number, space, point, result)
-
-    def tell_or_add(self, name: str, number: int, space: SearchSpace, point: Point, result: Result) -> None:
-        """Tell a trial's result, or add it whole if the study has no trial of this number; twice changes nothing."""
-        try:
-            self.tell(name, number, result)
-        except KeyError:
-            self.add(name, number, space, point, result)
+        known = self._records.end(name, {number: result for number, (_, result) in results.items()})
+        new = sorted(results.keys() - known)
+        assert not new or new == list(range(new[0], new[0] + len(new))), "numbers are given one after another"
+        if new:
+            self._records.add(name, new[0], space, [results[number] for number in new])
 
     def size(self, name: str, space: SearchSpace) -> int:
         """How many trials a study has; their numbers are those below."""
@@ -118,20 +118,19 @@ class Studies:
 
     def retire(self, name: str, successor: str) -> None:
         """End what is left open in a study that another continues, if there is such a study."""
-        for number in self._records.open(name):
-            self.tell(name, number, Result(value=None, attributes={"outcome": f"goes on in {successor}"}))
+        gone = Result(value=None, attributes={"outcome": f"goes on in {successor}"})
+        if left := self._records.open(name):
+            self.tell(name, dict.fromkeys(left, gone))
 
     def recall(self, name: str, space: SearchSpace, points: Mapping[int, Point]) -> None:
         """Make a study from trials by their numbers, beyond those that it has; results are told after.
 
         A second time changes nothing.
         """
-        for number in range(self.size(name, space), max(points, default=-1) + 1):
-            point = points.get(number)
-            if point is None:  # asked for and never queued
-                self._records.skip(name, number)
-            else:
-                self._records.begin(name, number, space, point)
+        size, end = self.size(name, space), max(points, default=-1) + 1
+        for first in range(size, end, _AT_ONCE):  # a number without a point was asked for and never queued
+            batch = range(first, min(first + _AT_ONCE, end))
+            self._records.begin(name, first, space, [points.get(number) for number in batch])
 
     def ensure(self, name: str, space: SearchSpace) -> None:
         """Make sure that the study is there, so that a dashboard shows it from the beginning."""

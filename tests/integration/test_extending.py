@@ -6,12 +6,13 @@ from typing import Any
 import optuna
 import pytest
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection
 
 from service.errors import ConflictError, InvalidError
 from service.sampling import Sampling
 from service.store.engine import Store
-from service.studies import Studies
+from service.studies import Studies, writing
 from tests.integration.conftest import Database
 from tests.integration.harness import GRID, RANDOM, SPACE, TPE
 from tests.integration.living import Living
@@ -141,16 +142,15 @@ def test_a_study_that_a_crash_left_half_filled_is_filled_by_the_next_process(
     living.train(worker)
     living.sampling.tell(sweep)
     living.extend(sweep, trials=8, space={"schedule": ["rex"]})
-    add_trial = RDBStorage.create_new_trial
-    added: list[Any] = []
+    add = writing.add
 
-    def crash(storage: RDBStorage, study_id: int, trial: Any = None) -> int:
-        if len(added) == 3:
+    def crash(connection: Connection, study: int, first: int, trials: list[FrozenTrial]) -> None:
+        if first == 4:
             raise KeyboardInterrupt
-        added.append(trial)
-        return add_trial(storage, study_id, trial)
+        add(connection, study, first, trials)
 
-    monkeypatch.setattr(RDBStorage, "create_new_trial", crash)
+    monkeypatch.setattr(writing, "add", crash)
+    monkeypatch.setattr("service.studies.studies._AT_ONCE", 2)
     with pytest.raises(KeyboardInterrupt):
         living.sampling.tell(sweep)
     monkeypatch.undo()

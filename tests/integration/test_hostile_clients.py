@@ -1,5 +1,6 @@
 """Clients that mean harm, over real sockets: they get a clear refusal, and others are served meanwhile."""
 
+import asyncio
 import contextlib
 import resource
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.connections import ConnectionLimits
+from service.connections import Connection, ConnectionLimits
 from service.wire.problem import Problem
 from tests.integration.conftest import Database
 from tests.integration.serving import TOKENS, Serving, running
@@ -48,6 +49,18 @@ def answer(connection: socket.socket) -> Problem:
     head, _, body = received.partition(b"\r\n\r\n")
     assert b"application/problem+json" in head, received[:500]
     return Problem.model_validate_json(body)
+
+
+def test_no_answer_waits_for_the_acknowledgement_of_its_head(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, delays = Connection.connection_made, []
+
+    def note(connection: Connection, transport: asyncio.Transport) -> None:
+        begin(connection, transport)
+        delays.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(Connection, "connection_made", note)
+    assert serving.http().get("/health/live").is_success
+    assert delays == [1]
 
 
 def test_what_is_not_http_is_refused(serving: Serving) -> None:

@@ -65,16 +65,13 @@ def test_a_study_begins_with_them_once_whatever_dies_and_however_it_grows(
     worker = living.worker()
     living.train(worker)
     sweep = living.submit(TPE | {"warm_start": {"sweep": older}}, trials=3)
-    add = Studies.add
-    added: list[Any] = []
+    tell_or_add = Studies.tell_or_add
 
     def crash(studies: Studies, *given: Any) -> None:
-        if len(added) == 2:
-            raise KeyboardInterrupt
-        added.append(given)
-        add(studies, *given)
+        tell_or_add(studies, *given)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(Studies, "add", crash)
+    monkeypatch.setattr(Studies, "tell_or_add", crash)
     with pytest.raises(KeyboardInterrupt):
         living.sampling.ask(sweep, 1)
     monkeypatch.undo()

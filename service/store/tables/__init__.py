@@ -11,7 +11,7 @@ from service.store.tables.base import (
 )
 from service.store.tables.people import BrowserSession, Team, Token, User
 from service.store.tables.records import Event, Heartbeat, TeamUsage, Usage
-from service.store.tables.runs import Attempt, Fleet, Run, ValPoint, Worker
+from service.store.tables.runs import QUEUE_ORDER, Attempt, Fleet, Run, ValPoint, Worker
 from service.store.tables.sweeps import Corpus, Sweep, Trial, Upload
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ENDED_RUN_STATES",
     "ENDED_SWEEP_STATES",
     "FAILURE_CAUSES",
+    "QUEUE_ORDER",
     "SUSPECT",
     "Attempt",
     "Base",

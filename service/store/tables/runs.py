@@ -147,6 +147,10 @@ class Run(Base):
     ended_at: Mapped[datetime | None]
 
 
+# Which run is taken first, as the queue's indexes have them.
+QUEUE_ORDER = (Run.priority.desc(), Run.sweep_id, Run.id)
+
+
 class Attempt(Base):
     """One lease of a run, from its claim to its end."""
 
