@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 from service.domain import quarantine, queue, sweeps, workers
 from service.domain.fairness import USUAL, Policy
@@ -48,8 +49,10 @@ class Dispatcher:
             self._closed = True
             self._changed.notify_all()
 
-    def claim(self, request: Claim) -> Granted:
+    def claim(self, request: Claim, hung_up: Callable[[], bool] = lambda: False) -> Granted:
         """Grant runs that can share a batch; if there are none, wait for up to `request.wait_seconds`.
+
+        Nothing is granted to a worker that has hung up: nobody would hear of it before the leases expire.
 
         Raises:
             NotFoundError: the worker is not registered.
@@ -59,11 +62,11 @@ class Dispatcher:
         while True:
             changes = self._changes
             started = time.perf_counter()
-            leases, expiry = self._try(request, first=first)
+            leases, expiry = self._try(request, hung_up, first=first)
             first = False
             self._claims.labels("granted" if leases else "empty").observe(time.perf_counter() - started)
             pause = min(deadline - time.monotonic(), SLOW_POLL_SECONDS, expiry)
-            if leases or self._closed or deadline <= time.monotonic():
+            if leases or self._closed or deadline <= time.monotonic() or hung_up():
                 return Granted(leases=leases)
             self._wait(changes, max(pause, _LEAST_PAUSE_SECONDS))
 
@@ -72,7 +75,7 @@ class Dispatcher:
         with self._changed:
             self._changed.wait_for(lambda: self._changes != changes or self._closed, seconds)
 
-    def _try(self, request: Claim, *, first: bool) -> tuple[list[Lease], float]:
+    def _try(self, request: Claim, hung_up: Callable[[], bool], *, first: bool) -> tuple[list[Lease], float]:
         self._grace.watch()
         with self._store.read() as session:
             workers.demand_registered(session, request.worker_id)
@@ -86,6 +89,8 @@ class Dispatcher:
                 workers.seen(session, request.worker_id)
             else:
                 workers.demand_present(session, request.worker_id)
+            if hung_up():  # the lock may have been waited for
+                return [], SLOW_POLL_SECONDS
             leases = queue.claim(session, request, self._lease_seconds, self._policy)
             expiry = queue.next_expiry(session) if not leases else None
             begun = sweeps.not_begun(session, {lease.sweep_id for lease in leases}) if leases else []

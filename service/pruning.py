@@ -16,7 +16,6 @@ from service.domain.pruning import Judge
 from service.store.engine import Store
 from service.store.tables import Run, Sweep, Team, in_state
 from service.wire.protocol import Command, Report, RunReport
-from service.wire.sweep import SweepSpec
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class Pruning:
 
     def _hopeless(self, session: Session, sweep: Sweep, team: str, news: Sequence[tuple[int, RunReport]]) -> set[int]:
         """Which trials of a sweep to end: those that are judged so, and those of which a run was pruned."""
-        spec = SweepSpec.model_validate(sweep.spec)
+        spec = descriptions.spec_of(sweep)
         steps: dict[int, set[int]] = {trial_id: set() for trial_id, _ in news}
         for trial_id, run in news:
             steps[trial_id] |= {point.step for point in run.val}

@@ -37,7 +37,6 @@ from service.store.engine import Store
 from service.store.tables import ENDED_SWEEP_STATES, QUEUE_ORDER, Run, Sweep, Team, Trial, ValPoint, in_state
 from service.studies import Result, Studies
 from service.wire.protocol import Claim
-from service.wire.sweep import SweepSpec
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +236,7 @@ def _study_name(session: Session, sweep: Sweep) -> str:
 
 
 def _space(sweep: Sweep) -> SearchSpace:
-    return SearchSpace(SweepSpec.model_validate(sweep.spec))
+    return SearchSpace(descriptions.spec_of(sweep))
 
 
 def _next_number(session: Session, sweep: Sweep) -> int:

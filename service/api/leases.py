@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from service import logs
 from service.api.dependencies import Service, WorkerCaller
 from service.api.errors import responses
+from service.api.presence import HungUp
 from service.api.versions import Version, said
 from service.domain import queue, workers
 from service.errors import NotFoundError, ProtocolError
@@ -14,10 +15,10 @@ router = APIRouter(prefix="/leases", tags=["leases (workers)"])
 
 
 @router.post("/claim", summary="Take runs", response_model=Granted, responses=responses(NotFoundError, ProtocolError))
-def claim(request: Claim, service: Service, _worker: WorkerCaller, version: Version) -> Response:
+def claim(request: Claim, service: Service, _worker: WorkerCaller, version: Version, hung_up: HungUp) -> Response:
     """Lease runs that can share a batch; waits for up to `wait_seconds` when there are none."""
     logs.bind(worker_id=request.worker_id)
-    return said(service.dispatcher.claim(request), version)
+    return said(service.dispatcher.claim(request, hung_up), version)
 
 
 @router.post(

@@ -1,6 +1,8 @@
 """What runs train, put together from the rows of the run, its trial and its sweep."""
 
+import json
 from collections.abc import Collection
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -8,6 +10,16 @@ from sqlalchemy.orm import Session
 from service.store.tables import Run, Sweep, Team, Trial, User
 from service.wire.description import RunDescription
 from service.wire.sweep import Optimizer, SweepSpec
+
+
+def spec_of(sweep: Sweep) -> SweepSpec:
+    """A sweep's specification. To check a large one takes longer than to find it, and the stored ones were checked."""
+    return _spec(json.dumps(sweep.spec))
+
+
+@lru_cache(maxsize=1024)
+def _spec(stored: str) -> SweepSpec:
+    return SweepSpec.model_validate(json.loads(stored))
 
 
 def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescription]:
@@ -23,7 +35,7 @@ def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescript
     specs: dict[int, SweepSpec] = {}
     descriptions = {}
     for run, trial, sweep, team, user in rows:
-        spec = specs.setdefault(sweep.id, specs.get(sweep.id) or SweepSpec.model_validate(sweep.spec))
+        spec = specs.get(sweep.id) or specs.setdefault(sweep.id, spec_of(sweep))
         descriptions[run.id] = RunDescription(
             run_id=run.id,
             shape=run.shape,

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 import schedules
-from service.domain import lifecycle, reopening, sweeps
+from service.domain import descriptions, lifecycle, reopening, sweeps
 from service.domain.access import Principal
 from service.domain.plan import MAX_RUNS, Plan, distinct
 from service.domain.space import HORIZON, Configuration, SearchSpace
@@ -79,7 +79,7 @@ def extend(session: Session, principal: Principal, sweep_id: int, plan: Plan, wi
     """
     sweep = sweeps.locked(session, principal, sweep_id)
     lifecycle.demand_not_cancelled(sweep)
-    before, after = SweepSpec.model_validate(sweep.spec), plan.space.spec
+    before, after = descriptions.spec_of(sweep), plan.space.spec
     if after.model_copy(update={"priority": before.priority}) == before:
         return sweep
     _demand_same_names(SearchSpace(before), plan.space)

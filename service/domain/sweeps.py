@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import corpora, placement, progress, results, shares, siblings, tally, usage
+from service.domain import corpora, descriptions, placement, progress, results, shares, siblings, tally, usage
 from service.domain.access import Principal
 from service.domain.corpora import Source
 from service.domain.plan import Plan
@@ -257,7 +257,7 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
             priority=sweep.priority,
             created_at=sweep.created_at,
             finished_at=sweep.finished_at,
-            spec=SweepSpec.model_validate(sweep.spec),
+            spec=descriptions.spec_of(sweep),
             progress=counted[sweep.id],
             device_seconds=costs[sweep.id][0] if sweep.id in costs else 0.0,
             joules=costs[sweep.id][1] if sweep.id in costs else None,

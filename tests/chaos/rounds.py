@@ -1,5 +1,6 @@
 """One sweep, disturbed while it is trained, and what is checked of it afterwards."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,11 +10,13 @@ from typing import Any
 from sqlalchemy import exists, select
 
 from service.store.tables import Sweep, Trial
-from tests.chaos.checks import Control, all_checks
+from tests.chaos.checks import Control, all_checks, mlflow_says_what_our_rows_say
 from tests.chaos.cluster import Cluster
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.observer import Observer
 from tests.chaos.siege import Siege, Strike
+
+_AWAKENING_SECONDS = 10.0
 
 
 @dataclass
@@ -63,11 +66,25 @@ def play(
         observer.stop()
     row.recovery_seconds = siege.recovery_seconds
     row.wrong = [f"the sweep ended before it could be struck: {fault}" for fault in siege.missed]
-    evidence = collect(cluster, sweep_id)
+    evidence = _collect(cluster, sweep_id)
     check(row, evidence, control)
     _check_that_nothing_ended_by_itself(row, cluster)
     _count_repeated(row, evidence, observer, at_risk, len(strikes))
     return row, evidence
+
+
+def _collect(cluster: Cluster, sweep_id: int) -> Evidence:
+    """The evidence, once MLflow agrees with our rows, or at the end of the time that it has for that.
+
+    A worker that was stopped when its sweep ended without it begins or ends a record in MLflow before it hears that it
+    has lost the run; then it deletes the record.
+    """
+    deadline = time.monotonic() + _AWAKENING_SECONDS
+    while True:
+        evidence = collect(cluster, sweep_id)
+        if not mlflow_says_what_our_rows_say(evidence) or time.monotonic() > deadline:
+            return evidence
+        time.sleep(0.5)
 
 
 def _is_settled(cluster: Cluster, sweep_id: int) -> bool:

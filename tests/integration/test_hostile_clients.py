@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from service.connections import Connection, ConnectionLimits
+from service.store.tables import Worker
 from service.wire.problem import Problem
+from service.wire.protocol import Claim
 from tests.integration.conftest import Database
-from tests.integration.serving import TOKENS, Serving, running
+from tests.integration.harness import GRID
+from tests.integration.serving import TOKENS, Serving, hello, running
+from tests.waiting import wait_until
 
 IMPATIENT = ConnectionLimits(connections=40, head=1, body=1, least_rate=1000, answer=2, linger=0.5)
 AUTHORIZED = f"Authorization: Bearer {TOKENS['member']}\r\nHost: x\r\n".encode()
@@ -61,6 +65,32 @@ def test_no_answer_waits_for_the_acknowledgement_of_its_head(serving: Serving, m
     monkeypatch.setattr(Connection, "connection_made", note)
     assert serving.http().get("/health/live").is_success
     assert delays == [1]
+
+
+def test_a_worker_that_has_hung_up_is_granted_nothing(serving: Serving) -> None:
+    worker = serving["worker"]
+    dead, alive = (worker.register(hello(4)).worker_id for _ in range(2))
+    claim = Claim(worker_id=dead, lanes=4, wait_seconds=25).model_dump_json().encode()
+    head = f"POST /api/v1/leases/claim HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKENS['worker']}\r\n"
+    with connected(serving) as connection:
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {len(claim)}\r\n\r\n".encode())
+        connection.sendall(claim)
+        wait_until(lambda: worker_is_seen_since_it_registered(serving, dead))
+    wait_until(lambda: claims_answered(serving) == 1, seconds=12)  # half of what it asked to wait
+    serving["member"].submit(GRID)
+    leases = worker.claim(Claim(worker_id=alive, lanes=100)).leases
+    assert [lease.attempt for lease in leases] == [1] * 8
+
+
+def worker_is_seen_since_it_registered(serving: Serving, worker_id: int) -> bool:
+    with serving.parts.store.read() as session:
+        worker = session.get_one(Worker, worker_id)
+        return worker.last_seen_at > worker.registered_at
+
+
+def claims_answered(serving: Serving) -> float:
+    labels = {"method": "POST", "route": "/leases/claim", "status": "200"}
+    return serving.parts.meters.registry.get_sample_value("rampline_request_seconds_count", labels) or 0.0
 
 
 def test_what_is_not_http_is_refused(serving: Serving) -> None:
