@@ -17,7 +17,14 @@ def of_queue(session: Session, principal: Principal, limit: int) -> QueueView:
     counts it. Paused sweeps wait for nothing.
     """
     running = in_state(Run.state, "running")
-    by_sweep = select(Run.sweep_id, func.count().label("runs")).where(running).group_by(Run.sweep_id).subquery()
+    # Materialized: PostgreSQL expects few leases, and would count them anew for every sweep.
+    by_sweep = (
+        select(Run.sweep_id, func.count().label("runs"))
+        .where(running)
+        .group_by(Run.sweep_id)
+        .cte("training")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
     unended = Sweep.finished_at.is_(None), Sweep.runs_unended > 0, Sweep.state != "paused"
     sums = func.count(Sweep.id).label("sweeps"), func.sum(Sweep.runs_unended), func.sum(by_sweep.c.runs)
     totals = select(Team.id, Team.name, *sums).select_from(Sweep).join(Team, Sweep.team_id == Team.id)

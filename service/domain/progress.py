@@ -19,7 +19,7 @@ def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
     ids = [sweep.id for sweep in sweeps]
     sums = func.count().label("runs"), func.sum(Run.step).label("steps"), func.sum(Run.lane_share).label("lanes")
     training = select(Run.sweep_id, *sums).where(in_state(Run.state, "running"), Run.sweep_id.in_(ids))
-    running = training.group_by(Run.sweep_id).subquery()
+    running = training.group_by(Run.sweep_id).cte("training").prefix_with("MATERIALIZED", dialect="postgresql")
     best = (
         select(Trial.id)
         .where(Trial.sweep_id == Sweep.id, in_state(Trial.state, "completed"), Trial.value.is_not(None))

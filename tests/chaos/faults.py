@@ -1,7 +1,7 @@
 """What is done to the product: each fault has a beginning, a length and an end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from tests.chaos.cluster import Cluster
@@ -12,11 +12,15 @@ Act = Callable[[], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something that goes wrong for so many seconds. `begin` picks its victim and returns what makes good again."""
+    """Something that goes wrong for so many seconds. `begin` picks its victim and returns what makes good again.
+
+    A run may lose its lease once to each of the things that go wrong at that moment, which are `count`.
+    """
 
     name: str
     seconds: float
     begin: Callable[[Cluster, Random], Act]
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,8 @@ def pair(first: Fault, second: Fault) -> Fault:
         return end
 
     names = sorted((first.name, second.name))
-    return replace(first, name=f"{names[0]} + {names[1]}", seconds=max(first.seconds, second.seconds), begin=begin)
+    name, seconds = f"{names[0]} + {names[1]}", max(first.seconds, second.seconds)
+    return Fault(name=name, seconds=seconds, begin=begin, count=first.count + second.count)
 
 
 def _kill(which: Callable[[Cluster], list[Part]]) -> Callable[[Cluster, Random], Act]:

@@ -69,7 +69,7 @@ def play(
     evidence = _collect(cluster, sweep_id)
     check(row, evidence, control)
     _check_that_nothing_ended_by_itself(row, cluster)
-    _count_repeated(row, evidence, observer, at_risk, len(strikes))
+    _count_repeated(row, evidence, observer, at_risk, sum(strike.fault.count for strike in strikes))
     return row, evidence
 
 
@@ -117,7 +117,7 @@ def _check_that_nothing_ended_by_itself(row: Row, cluster: Cluster) -> None:
     row.wrong += [f"nothing ends by itself: {line}" for line in ended]
 
 
-def _count_repeated(row: Row, evidence: Evidence, observer: Observer, at_risk: int | None, strikes: int) -> None:
+def _count_repeated(row: Row, evidence: Evidence, observer: Observer, at_risk: int | None, faults: int) -> None:
     """Compare what every attempt reached with where the next one went on."""
     row.checks += 1
     wrong = []
@@ -125,8 +125,8 @@ def _count_repeated(row: Row, evidence: Evidence, observer: Observer, at_risk: i
         row.updates_needed += run.step
         attempts = evidence.attempts[run.id]
         row.runs_repeated += len(attempts) > 1
-        if len(attempts) > 1 + strikes:
-            wrong.append(f"run {run.id} had {len(attempts)} attempts and only {strikes} faults to blame")
+        if len(attempts) > 1 + faults:
+            wrong.append(f"run {run.id} had {len(attempts)} attempts and only {faults} faults to blame")
         for lost, following in pairwise(attempts):
             key = run.id, lost.number
             reached = max(observer.reached.get(key, 0), evidence.lost_steps.get(key, 0))
