@@ -11,7 +11,7 @@ from rich.console import Console
 from rampline import display, looking
 from rampline.connection import Connection, default_data_dir
 from service.client import Client
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.views import Finding
 
 # Into a file or a pipe, tables are written as wide as they are.
@@ -53,7 +53,7 @@ def read_sweep(file: Path) -> dict[str, Any]:
     return sweep
 
 
-def print_json(record: Wire) -> None:
+def print_json(record: Record) -> None:
     """Print a record as JSON."""
     typer.echo(json.dumps(record.model_dump(mode="json", by_alias=True), indent=2))
 

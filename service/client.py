@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from service.following import SILENCE_SECONDS, BrokenError, follow
 from service.wire.audit import AuditPage
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.calls import Calls, NoAnswerError
 from service.wire.events import Event
 from service.wire.lifecycle import Change, Extension
@@ -388,6 +388,6 @@ class Client:
 
 
 def _body(spec: Spec | Extension) -> str:
-    if isinstance(spec, Wire):
+    if isinstance(spec, Record):
         return spec.model_dump_json(by_alias=True)
     return TypeAdapter(dict[str, Any]).dump_json(dict(spec)).decode()

@@ -1,5 +1,6 @@
 """What MLflow shows of sweeps: an experiment and a summary run for each, and no run left open that has ended here."""
 
+import gc
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -48,6 +49,7 @@ class Mirror:
     def _tracker(self) -> "Tracker":
         # Importing MLflow takes seconds, which neither the start of the service nor a request has.
         tracker: Tracker = import_module("service.tracking").Tracker(self._url)
+        gc.freeze()  # as at the start of the server
         return tracker
 
     def open_summaries(self) -> None:

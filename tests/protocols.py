@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report, Welcome
 from service.wire.versions import NEWEST
 
-CALLS: tuple[type[Wire], ...] = (Hello, Claim, Report, Release)
-ANSWERS: tuple[type[Wire], ...] = (Welcome, Granted, Orders)
+CALLS: tuple[type[Record], ...] = (Hello, Claim, Report, Release)
+ANSWERS: tuple[type[Record], ...] = (Welcome, Granted, Orders)
 # The sha256 of the file of each version that has been released.
 FROZEN = {1: "5f9f3c573a9b1b90c6d5070b27106f1819f8198959ca8d87e4b7c47c13166025"}
 _FILES = Path(__file__).parent / "data" / "protocols"

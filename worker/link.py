@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import httpx
 
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.calls import Calls, NoAnswerError
 from service.wire.placement import FleetOrders, FleetReport
 from service.wire.problem import Problem
@@ -12,7 +12,7 @@ from service.wire.protocol import Claim, Granted, Hello, Orders, Release, Report
 from service.wire.retries import CALL_SECONDS, TEXT_SECONDS, Deadline, asked_wait
 from service.wire.versions import HEADER, NEWEST, spoken, told
 
-Answer = TypeVar("Answer", bound=Wire)
+Answer = TypeVar("Answer", bound=Record)
 
 
 class UnreachableError(Exception):
@@ -76,7 +76,7 @@ class Link(Calls):
         """The text with this sha256, not yet verified."""
         return self._call("GET", f"/corpora/{digest}/content", seconds=TEXT_SECONDS).content
 
-    def _post(self, path: str, body: Wire, answer: type[Answer], *, seconds: float = CALL_SECONDS) -> Answer:
+    def _post(self, path: str, body: Record, answer: type[Answer], *, seconds: float = CALL_SECONDS) -> Answer:
         response = self._call("POST", path, body, seconds=seconds)
         try:
             return answer.model_validate_json(response.content, extra="ignore")
@@ -84,7 +84,7 @@ class Link(Calls):
             raise UnreachableError(f"an answer that means nothing: is {self.url} Rampline? {error}") from error
 
     def _call(
-        self, method: str, path: str, body: Wire | None = None, *, seconds: float = CALL_SECONDS
+        self, method: str, path: str, body: Record | None = None, *, seconds: float = CALL_SECONDS
     ) -> httpx.Response:
         version, deadline = self._version, Deadline(seconds)
         response = self._say(version, method, path, body, seconds)
@@ -101,7 +101,7 @@ class Link(Calls):
             raise UnreachableError(f"{response.status_code} without a problem document: is this Rampline?") from error
         raise RefusedError(problem)
 
-    def _say(self, version: int, method: str, path: str, body: Wire | None, seconds: float) -> httpx.Response:
+    def _say(self, version: int, method: str, path: str, body: Record | None, seconds: float) -> httpx.Response:
         """Call in a version, and note which one the answer asks for."""
         content = None if body is None else spoken(body, version)
         try:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Response
 
 from service.errors import ProtocolError
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.versions import HEADER, NEWEST, OLDEST, disagreement, spoken
 
 SPOKEN = f"{OLDEST}-{NEWEST}"
@@ -32,6 +32,6 @@ async def _version(
 Version = Annotated[int, Depends(_version)]
 
 
-def said(record: Wire, version: int, *, status: int = 200) -> Response:
+def said(record: Record, version: int, *, status: int = 200) -> Response:
     """An answer in the version of its call."""
     return Response(spoken(record, version), status_code=status, media_type="application/json")

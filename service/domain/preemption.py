@@ -5,7 +5,7 @@ again, and goes on where it was. See `service.domain.fairness` for whose turn it
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import not_, select, update
@@ -53,15 +53,12 @@ def _of_spent_teams(session: Session, now: datetime, policy: Policy) -> list[int
 
 
 def _for_others(session: Session, now: datetime, policy: Policy, lease: timedelta) -> list[int]:
-    holdings, free = _held(session, now, lease)
-    if not holdings:
-        return []
-    lanes = sum(free.values()) + sum(one.lanes for one in holdings)
-    standings = shares.standings(
-        session, now, policy, UNDEMANDING, most=max(1, int(lanes)), asking=True, with_holders=True
-    )
+    lanes = _lanes(session, now, lease)
+    most = max(1, sum(lanes.values()))
+    standings = shares.standings(session, now, policy, UNDEMANDING, most=most, asking=True, with_holders=True)
     if len(standings) < 2:
         return []
+    holdings, free = _held(session, now, lanes)
     due = fairness.dues(standings, sum(one.lanes for one in standings) + sum(free.values()))
     lacking = [one.team for one in standings if one.waiting and due[one.team] > one.lanes]
     if not lacking:
@@ -70,10 +67,14 @@ def _for_others(session: Session, now: datetime, policy: Policy, lease: timedelt
     return fairness.evictions(standings, holdings, shapes, free, least_seconds=policy.least.total_seconds())
 
 
-def _held(session: Session, now: datetime, lease: timedelta) -> tuple[list[Holding], dict[str | None, float]]:
-    """What trains and may be parked, and the lanes that are free for a shape, or for any (None)."""
+def _lanes(session: Session, now: datetime, lease: timedelta) -> dict[int, int]:
+    """The lanes of the workers that live, by the workers' ids."""
     alive = select(Worker.id, Worker.lanes).where(Worker.left_at.is_(None), Worker.last_seen_at > now - lease)
-    lanes = dict(session.execute(alive).all())
+    return dict(session.execute(alive).all())
+
+
+def _held(session: Session, now: datetime, lanes: Mapping[int, int]) -> tuple[list[Holding], dict[str | None, float]]:
+    """What trains and may be parked, and the lanes that are free for a shape, or for any (None)."""
     running = select(
         Run.id,
         Run.team_id,

@@ -11,14 +11,18 @@ from pydantic_core import PydanticCustomError
 BIGGEST = 2**63 - 1
 
 
-class Wire(BaseModel):
-    """An immutable record; a field that it does not know is refused, so that a misspelt one is never ignored.
-
-    Where a number belongs, neither `true` nor a text is taken for one. Whole numbers have 64 bits, and texts hold no
-    NUL, since databases know nothing else.
-    """
+class Record(BaseModel):
+    """An immutable record; a field that it does not know is refused, so that a misspelt one is never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings", allow_inf_nan=False)
+
+
+class Wire(Record):
+    """A record that the service is sent, or of which a part was.
+
+    Where a number belongs, neither `true` nor a text is taken for one. Whole numbers have 64 bits, and texts hold no
+    NUL, since databases know nothing else. What the service answers is a plain `Record`, and not looked through again.
+    """
 
     @field_validator("*", mode="before")
     @classmethod

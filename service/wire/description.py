@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import Field
 
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.sweep import Model, Optimizer
 
 
-class RunDescription(Wire):
+class RunDescription(Record):
     """One run of a trial.
 
     `shape` is equal for runs that can share a fused batch. `schedule` is a mapping for `schedules.build`

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from service.wire.base import Wire
+from service.wire.base import Record, Wire
 from service.wire.description import RunDescription
 from service.wire.names import PRINTABLE
 from service.wire.placement import Labels
@@ -30,7 +30,7 @@ class Hello(Wire):
     )
 
 
-class Welcome(Wire):
+class Welcome(Record):
     """What a worker needs to know: its id, how long a lease lasts, how often to report, where MLflow is.
 
     `tracking_url` that begins with a slash is a path of the service itself, where the worker's own token is asked for.
@@ -72,7 +72,7 @@ class Lease(RunDescription):
     alone: bool = False
 
 
-class Granted(Wire):
+class Granted(Record):
     """The answer to a claim: leases, none if nothing fits; `drain` asks the worker to finish and leave."""
 
     leases: list[Lease]
@@ -141,7 +141,7 @@ class Report(Wire):
     runs: list[RunReport] = Field(max_length=4096)
 
 
-class Command(Wire):
+class Command(Record):
     """What to do with a run: `continue`; `stop` it (cancelled); or `lost`, it belongs to somebody else now.
 
     `park`: keep its state, free its lane, and give it back by a `Release` once whoever goes on with it can find the
@@ -157,7 +157,7 @@ class Command(Wire):
     ]
 
 
-class Orders(Wire):
+class Orders(Record):
     """The answer to a report: one command per run, in the order reported."""
 
     runs: list[Command]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args
 
-from service.wire.base import Wire
+from service.wire.base import Record
 
-Record = TypeVar("Record", bound=Wire)
+Said = TypeVar("Said", bound=Record)
 
 HEADER = "Rampline-Protocol"
 OLDEST, NEWEST = 1, 2
@@ -35,7 +35,7 @@ class NewWord:
     before: str
 
 
-def spoken(record: Wire, version: int) -> str:
+def spoken(record: Record, version: int) -> str:
     """A record as JSON in a version of the protocol."""
     if version < NEWEST:
         record = _reworded(record, version)
@@ -58,7 +58,7 @@ def disagreement(version: int, release: str) -> str:
 
 
 @cache
-def _later(kind: type[Wire], version: int) -> dict[str, Any] | None:
+def _later(kind: type[Record], version: int) -> dict[str, Any] | None:
     """What `model_dump` is to exclude: the fields that came after a version, at any depth."""
     found: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
@@ -73,7 +73,7 @@ def _later(kind: type[Wire], version: int) -> dict[str, Any] | None:
 
 
 @cache
-def _has_later_words(kind: type[Wire], version: int) -> bool:
+def _has_later_words(kind: type[Record], version: int) -> bool:
     return any(
         any(isinstance(mark, NewWord) and mark.since > version for mark in field.metadata)
         or any(_has_later_words(inner, version) for inner, _ in _records(field.annotation))
@@ -81,25 +81,25 @@ def _has_later_words(kind: type[Wire], version: int) -> bool:
     )
 
 
-def _records(annotation: object, *, listed: bool = False) -> Iterator[tuple[type[Wire], bool]]:
+def _records(annotation: object, *, listed: bool = False) -> Iterator[tuple[type[Record], bool]]:
     """The records in a field's type, each with whether the field holds a list of them."""
-    if isinstance(annotation, type) and issubclass(annotation, Wire):
+    if isinstance(annotation, type) and issubclass(annotation, Record):
         yield annotation, listed
     for inner in get_args(annotation):
         yield from _records(inner, listed=listed or getattr(annotation, "__origin__", None) is list)
 
 
-def _reworded(record: Record, version: int) -> Record:
+def _reworded(record: Said, version: int) -> Said:
     """A record with older words for those that came after a version."""
     if not _has_later_words(type(record), version):
         return record
     changed: dict[str, object] = {}
     for name, field in type(record).model_fields.items():
         value = getattr(record, name)
-        if isinstance(value, Wire):
+        if isinstance(value, Record):
             changed[name] = _reworded(value, version)
         elif isinstance(value, list):
-            changed[name] = [_reworded(one, version) if isinstance(one, Wire) else one for one in value]
+            changed[name] = [_reworded(one, version) if isinstance(one, Record) else one for one in value]
         for mark in field.metadata:
             if isinstance(mark, NewWord) and mark.since > version and value == mark.word:
                 changed[name] = mark.before

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.description import RunDescription
 from service.wire.sweep import SweepSpec
 
@@ -18,7 +18,7 @@ AttemptOutcome = Literal[
 SweepState = Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
 
 
-class Finding(Wire):
+class Finding(Record):
     """A remark of the schedule linter."""
 
     code: str
@@ -28,7 +28,7 @@ class Finding(Wire):
     suggestion: str
 
 
-class Progress(Wire):
+class Progress(Record):
     """How far a sweep is: `updates_total` counts every run at its full length."""
 
     trials_done: int
@@ -41,7 +41,7 @@ class Progress(Wire):
     best_trial: int | None
 
 
-class SweepView(Wire):
+class SweepView(Record):
     """One sweep: its specification, state and progress, what it has cost so far, and where MLflow shows it.
 
     `device_seconds` are its runs' parts of the time in which devices trained, `joules` of the energy, where devices
@@ -66,14 +66,14 @@ class SweepView(Wire):
     mlflow_url: str | None
 
 
-class SweepPage(Wire):
+class SweepPage(Record):
     """Sweeps, newest first; `next_cursor` is given back as `?cursor=` for the rest."""
 
     items: list[SweepView]
     next_cursor: int | None
 
 
-class AttemptView(Wire):
+class AttemptView(Record):
     """One lease of a run: a worker had it until it ended, or until it was evicted (its worker left or was lost).
 
     It went on from update `resumed_from`, 0 if it began the run, and came as far as `step`.
@@ -91,7 +91,7 @@ class AttemptView(Wire):
     device_seconds: float = 0.0
 
 
-class RunView(Wire):
+class RunView(Record):
     """One training of a trial with one seed. `outcome` says how it ended, for a failed one what went wrong."""
 
     id: int
@@ -112,7 +112,7 @@ class RunView(Wire):
     mlflow_url: str | None
 
 
-class RunDetail(Wire):
+class RunDetail(Record):
     """One run, what it trains, and the address of the MLflow server that has its record."""
 
     run: RunView
@@ -120,7 +120,7 @@ class RunDetail(Wire):
     mlflow_tracking_url: str | None
 
 
-class TrialView(Wire):
+class TrialView(Record):
     """One configuration: its schedule and optimizer, its value over the replicates, and its runs."""
 
     number: int
@@ -133,14 +133,14 @@ class TrialView(Wire):
     runs: list[RunView]
 
 
-class TrialPage(Wire):
+class TrialPage(Record):
     """Trials in the order of their numbers."""
 
     items: list[TrialView]
     next_cursor: int | None
 
 
-class Best(Wire):
+class Best(Record):
     """The best trial, those that noise cannot tell from it, and the PyTorch code that reproduces it."""
 
     trial: TrialView
@@ -148,7 +148,7 @@ class Best(Wire):
     code: str
 
 
-class Curve(Wire):
+class Curve(Record):
     """A schedule's rates: `lr[i]` is the rate of update `steps[i]`; thinned to a drawable number of points."""
 
     schedule: dict[str, Any]
@@ -156,7 +156,7 @@ class Curve(Wire):
     lr: list[float]
 
 
-class PeakView(Wire):
+class PeakView(Record):
     """The largest rate of a schedule and the first update that trains with it."""
 
     step: int
@@ -171,7 +171,7 @@ class SchedulePreview(Curve):
     findings: list[Finding]
 
 
-class SweepPreview(Wire):
+class SweepPreview(Record):
     """What a sweep would be, with nothing queued. `trials` is None when the sampler has no end of its own."""
 
     trials: int
@@ -181,7 +181,7 @@ class SweepPreview(Wire):
     curves: list[Curve]
 
 
-class FamilyParameter(Wire):
+class FamilyParameter(Record):
     """A parameter of a schedule family."""
 
     name: str
@@ -191,7 +191,7 @@ class FamilyParameter(Wire):
     description: str
 
 
-class Family(Wire):
+class Family(Record):
     """A schedule family, with its parameters and its formula."""
 
     type: str
@@ -199,7 +199,7 @@ class Family(Wire):
     parameters: list[FamilyParameter]
 
 
-class CorpusView(Wire):
+class CorpusView(Record):
     """A text that sweeps may train on; `digest` is the sha256 of its bytes once a sweep has used it."""
 
     name: str
@@ -208,7 +208,7 @@ class CorpusView(Wire):
     problem: str | None
 
 
-class WorkerView(Wire):
+class WorkerView(Record):
     """A worker and what it trains; what waits there for MLflow, in bytes, and for how long the oldest of it has.
 
     `utilisation` is the part of its life in which its device trained.
@@ -230,7 +230,7 @@ class WorkerView(Wire):
     runs: list[int]
 
 
-class QueuedSweep(Wire):
+class QueuedSweep(Record):
     """A sweep's share of the queue; `waits_for` says why none of its runs may begin now, if its team may not."""
 
     sweep_id: int
@@ -242,7 +242,7 @@ class QueuedSweep(Wire):
     waits_for: str | None = None
 
 
-class QueuedTeam(Wire):
+class QueuedTeam(Record):
     """A team's share of the queue, all of its sweeps together."""
 
     team: str
@@ -250,7 +250,7 @@ class QueuedTeam(Wire):
     running_runs: int
 
 
-class QueueView(Wire):
+class QueueView(Record):
     """What waits: your team's sweeps (an admin's are all), in the order in which they are taken, and every team.
 
     The totals include other teams' sweeps, and the `further_sweeps` that are not listed.
@@ -263,7 +263,7 @@ class QueueView(Wire):
     teams: list[QueuedTeam]
 
 
-class Health(Wire):
+class Health(Record):
     """Whether the service can do its work; `checks` says what of."""
 
     status: Literal["ok", "unavailable"]

@@ -86,6 +86,7 @@ def test_http_is_spoken_in_the_places_that_the_deadlines_are_kept_and_nowhere_el
     }
     assert found == {
         "rampline/product.py",  # one probe, with a timeout; and whether ports are free
+        "service/connections.py",  # an option of the sockets that the server has accepted
         "service/client.py",  # a type: it calls through service.wire.calls
         "service/door/upstream.py",  # passes on, within the deadlines of the door
         "service/following.py",  # a type

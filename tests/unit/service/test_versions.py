@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from service.wire import versions
-from service.wire.base import Wire
+from service.wire.base import Record
 from service.wire.description import RunDescription
 from service.wire.versions import NEWEST, OLDEST, NewWord, Since, spoken, told
 from tests import protocols
@@ -19,7 +19,7 @@ RECORDS = (*protocols.CALLS, *protocols.ANSWERS)
 BY_TYPE = {"string": "text", "integer": 2, "number": 0.5, "boolean": True, "object": {}, "null": None}
 
 
-class Part(Wire):
+class Part(Record):
     """A record within others."""
 
     name: str
@@ -27,7 +27,7 @@ class Part(Wire):
     size: Annotated[int, Since(2)] = 0
 
 
-class Whole(Wire):
+class Whole(Record):
     """A record that holds others in every way."""
 
     parts: list[Part]
@@ -77,7 +77,7 @@ def test_a_released_protocol_is_frozen() -> None:
 
 @pytest.mark.parametrize("record", RECORDS)
 @pytest.mark.parametrize("version", OLDER)
-def test_an_older_end_understands_whatever_is_said_in_its_version(version: int, record: type[Wire]) -> None:
+def test_an_older_end_understands_whatever_is_said_in_its_version(version: int, record: type[Record]) -> None:
     frozen = jsonschema_rs.validator_for(protocols.kept(version)[record.__name__])
     for example in examples(record.model_json_schema()):
         said = spoken(record.model_validate(example), version)
@@ -87,7 +87,7 @@ def test_an_older_end_understands_whatever_is_said_in_its_version(version: int, 
 
 @pytest.mark.parametrize("record", RECORDS)
 @pytest.mark.parametrize("version", OLDER)
-def test_whatever_an_older_end_says_is_understood(version: int, record: type[Wire]) -> None:
+def test_whatever_an_older_end_says_is_understood(version: int, record: type[Record]) -> None:
     for example in examples(protocols.kept(version)[record.__name__]):
         record.model_validate(example)
 
@@ -98,7 +98,7 @@ def test_nothing_that_decides_a_result_can_be_left_out_of_a_lease() -> None:
         assert not any(isinstance(mark, Since | NewWord) for mark in field.metadata), name
 
 
-def every_field(record: type[Wire]) -> list[tuple[str, Any]]:
+def every_field(record: type[Record]) -> list[tuple[str, Any]]:
     found = []
     for name, field in record.model_fields.items():
         found.append((f"{record.__name__}.{name}", field))
