@@ -5,7 +5,9 @@ SQLAlchemy documents for `sqlite3`, so that a writing scope begins with BEGIN IM
 first, where PostgreSQL locks rows (SQLAlchemy drops FOR UPDATE on SQLite without a word).
 """
 
+import math
 import threading
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -21,6 +25,7 @@ from service.wire.retries import POSTGRES_OPTIONS
 
 SCHEMA = "rampline"
 BUSY_SECONDS = 30
+IDLE_SECONDS = 1.0
 WRITE = {"rampline_write": True}
 
 
@@ -33,7 +38,29 @@ def engine_for(database_url: str) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
     if "options" not in url.query:
         url = url.update_query_dict({"options": f"-csearch_path={SCHEMA} -ctimezone=utc"})
-    return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=24, connect_args=POSTGRES_OPTIONS)
+    engine = create_engine(url, pool_size=8, max_overflow=24, connect_args=POSTGRES_OPTIONS)
+    _ping_when_idle(engine)
+    return engine
+
+
+def _ping_when_idle(engine: Engine) -> None:
+    """Replace connections that are dead, asking only those that were not used a moment ago.
+
+    A database that went away within that moment is noticed by the statement itself.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def on_checkin(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used_at", math.inf) <= IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:  # whatever it is, this connection is of no use
+            raise DisconnectionError from error
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -61,14 +88,22 @@ class Store:
         self.engine = engine_for(database_url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._readings = sessionmaker(self.engine, expire_on_commit=False)
+        event.listen(self._readings, "before_flush", _refuse_to_write)
         # SQLite's lock is unfair: writers of one process queue here instead, and none waits for seconds.
         self._writer = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading: what it writes is rolled back."""
-        with self.sessions() as session:
+        """A session for reading.
+
+        On PostgreSQL each statement is a transaction of its own, as it sees what is committed anyhow: to begin and to
+        end one are two journeys to the server.
+        """
+        with self._readings() as session:
+            if not self.is_sqlite:
+                session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
             yield session
 
     @contextmanager
@@ -98,6 +133,11 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _refuse_to_write(session: Session, *_given: object) -> None:
+    changed = session.new or session.dirty or session.deleted
+    assert not changed, "this session is for reading"
 
 
 def lock_key(name: str) -> int:
