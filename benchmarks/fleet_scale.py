@@ -51,6 +51,7 @@ HEADINGS = (
     "database cores",
     "simulator cores",
     "database log kB/s",
+    "leases lost",
 )
 
 
@@ -61,6 +62,7 @@ class Measured:
     claims: list[float] = field(default_factory=list)
     reports: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    lost: int = 0  # leases, and with them the updates since the last kept state
 
 
 class Line:
@@ -216,10 +218,14 @@ class Worker:
             report = {"worker_id": self._id, "lanes": self._arguments.lanes, "updates_per_second": 100.0, "runs": runs}
             orders = await self._reporting.post("/leases/report", report)
             self._measured.reports.append(time.monotonic() - now)
-            lost = [order for order in orders["runs"] if order["command"] != "continue"]
-            assert not lost, f"{len(lost)} runs were lost"
             for run_id in ended:
                 del self._ended[run_id]
+            for order in orders["runs"]:
+                if order["command"] != "continue":  # this worker was not heard for the time of a lease
+                    self._measured.lost += 1
+                    if self._lanes.pop(order["run_id"], None) is not None:
+                        self._freed.append(now)
+                        self._free.set()
 
 
 @dataclass(frozen=True)
@@ -313,6 +319,7 @@ async def measure(size: int, servers: Servers, arguments: argparse.Namespace) ->
         task.result()
     for kept in (measured.claims, measured.reports, measured.waits):
         kept.clear()
+    measured.lost = 0
     before, started = servers.used(), time.monotonic()
     idle_before = sum(worker.waiting(started) for worker in workers)
     await asyncio.sleep(arguments.seconds)
@@ -327,6 +334,7 @@ async def measure(size: int, servers: Servers, arguments: argparse.Namespace) ->
         f"{100 * idle / (size * arguments.lanes * seconds):.2f} %",
         *(f"{cores:.2f}" for cores in used[:3]),
         f"{used[3]:.0f}",
+        f"{measured.lost}",
     ]
     for task in tasks:
         task.cancel()
@@ -369,7 +377,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 100, 300, 1000], help="numbers of workers")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 100, 300, 600, 1000], help="numbers of workers")
     parser.add_argument("--lanes", type=int, default=16, help="lanes of each worker")
     parser.add_argument("--run-seconds", type=float, default=300, help="how long a run trains, give or take a fifth")
     parser.add_argument("--report-seconds", type=float, default=10, help="time between two reports of a worker")

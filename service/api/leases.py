@@ -15,10 +15,10 @@ router = APIRouter(prefix="/leases", tags=["leases (workers)"])
 
 
 @router.post("/claim", summary="Take runs", response_model=Granted, responses=responses(NotFoundError, ProtocolError))
-def claim(request: Claim, service: Service, _worker: WorkerCaller, version: Version, hung_up: HungUp) -> Response:
+async def claim(request: Claim, service: Service, _worker: WorkerCaller, version: Version, hung_up: HungUp) -> Response:
     """Lease runs that can share a batch; waits for up to `wait_seconds` when there are none."""
     logs.bind(worker_id=request.worker_id)
-    return said(service.dispatcher.claim(request, hung_up), version)
+    return said(await service.dispatcher.claim(request, hung_up), version)
 
 
 @router.post(

@@ -143,12 +143,20 @@ def _place(run: Run) -> tuple[int, int, int]:
     return -run.priority, run.sweep_id, run.id
 
 
-def next_expiry(session: Session) -> timedelta | None:
-    """How long until the next lease expires; None if no run is leased."""
-    expiry = session.scalar(select(func.min(Run.lease_expires_at)).where(in_state(Run.state, "running")))
-    if expiry is None:
+def idle(session: Session) -> timedelta | None:
+    """For how long nobody can be granted anything unless something is queued; None if somebody might be now."""
+    running = in_state(Run.state, "running")
+    queued, asking, expiry, now = session.execute(
+        select(
+            select(Run.id).where(in_state(Run.state, "queued")).limit(1).scalar_subquery(),
+            select(Sweep.id).where(Sweep.asking).limit(1).scalar_subquery(),
+            select(func.min(Run.lease_expires_at)).where(running).scalar_subquery(),
+            clock.moment(session),
+        )
+    ).one()
+    if queued is not None or asking is not None or (expiry is not None and expiry <= now):
         return None
-    return max(expiry - clock.now(session), timedelta(0))
+    return timedelta.max if expiry is None else expiry - now
 
 
 def report(session: Session, request: Report, lease_seconds: float, policy: Policy = USUAL) -> list[Command]:

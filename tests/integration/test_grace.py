@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import anyio
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -58,7 +59,8 @@ def another_gets(harness: Harness) -> int:
 def test_a_service_that_nobody_knows_of_gives_every_worker_the_time_of_a_lease(harness: Harness) -> None:
     hold_everything(harness, seconds=-1)
     dispatcher = Dispatcher(harness.store, harness.sampling, LEASE_SECONDS, Meters())
-    assert dispatcher.claim(Claim(worker_id=harness.worker(), lanes=4)).leases == []
+    claim = Claim(worker_id=harness.worker(), lanes=4)
+    assert anyio.run(dispatcher.claim, claim).leases == []
 
 
 def test_a_service_that_starts_after_an_outage_renews_what_ran_out_in_it(harness: Harness) -> None:

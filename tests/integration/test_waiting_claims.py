@@ -1,0 +1,63 @@
+"""Claims that wait for work: however many there are, they are in nobody's way, and work is granted at once."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from service.api.app import THREADS
+from service.wire.protocol import Claim, Granted
+from tests.integration.harness import GRID
+from tests.integration.serving import TOKENS, Serving, hello
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"])
+WAIT_SECONDS = 25.0
+
+
+def test_more_idle_workers_than_threads_are_in_nobodys_way(serving: Serving) -> None:
+    worker = serving["worker"].register(hello()).worker_id
+
+    async def wait_and_look() -> None:
+        async with client(serving, "worker") as workers, client(serving, "member") as members:
+            claims = [asyncio.create_task(claim(workers, worker)) for _ in range(THREADS + 20)]
+            while len(serving.parts.dispatcher._waiting) < len(claims):
+                await asyncio.sleep(0.05)
+            assert (await members.get("/queue")).is_success
+            assert not any(one.done() for one in claims)
+            serving.parts.dispatcher.close()
+            assert [granted.leases for granted in await asyncio.gather(*claims)] == [[]] * len(claims)
+
+    asyncio.run(wait_and_look())
+
+
+def test_what_is_queued_is_granted_once_to_those_that_wait(serving: Serving) -> None:
+    workers = [serving["worker"].register(hello()).worker_id for _ in range(20)]
+
+    async def wait_and_submit() -> list[Granted]:
+        async with client(serving, "worker") as http, client(serving, "member") as members:
+            claims = [asyncio.create_task(claim(http, worker)) for worker in workers]
+            while len(serving.parts.dispatcher._waiting) < len(claims):
+                await asyncio.sleep(0.05)
+            (await members.post("/sweeps", json=GRID)).raise_for_status()
+            done, _ = await asyncio.wait(claims, return_when=asyncio.FIRST_COMPLETED)
+            assert done
+            while sum(len(one.result().leases) for one in claims if one.done()) < 8:
+                await asyncio.sleep(0.05)
+            serving.parts.dispatcher.close()
+            return await asyncio.gather(*claims)
+
+    runs = [lease.run_id for granted in asyncio.run(wait_and_submit()) for lease in granted.leases]
+    assert len(runs) == len(set(runs)) == 8
+
+
+def client(serving: Serving, role: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=2 * THREADS)
+    headers = {"Authorization": f"Bearer {TOKENS[role]}"}
+    return httpx.AsyncClient(base_url=f"{serving.url}/api/v1", headers=headers, timeout=WAIT_SECONDS - 5, limits=limits)
+
+
+async def claim(http: httpx.AsyncClient, worker: int) -> Granted:
+    body = Claim(worker_id=worker, lanes=4, wait_seconds=WAIT_SECONDS).model_dump(mode="json")
+    answer = await http.post("/leases/claim", json=body)
+    answer.raise_for_status()
+    return Granted.model_validate_json(answer.content)
