@@ -17,7 +17,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fleet_scale import Line, Servers, serving
+from benchmarks.fleet_scale import Servers, serving
+from benchmarks.line import Line
 from benchmarks.service_load import machine
 from tests.postgres import running as running_postgres
 

@@ -10,7 +10,6 @@ other lanes are in has ended. Workers, servers and database share this machine's
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import resource
@@ -30,8 +29,8 @@ from typing import Any
 import httpx
 import psycopg
 
+from benchmarks.line import Line
 from benchmarks.service_load import GRID, free_port, machine, percentile, say, wait_for
-from service.wire.versions import HEADER, NEWEST
 from tests.postgres import Postgres
 from tests.postgres import running as running_postgres
 from worker.loop import STRETCH_SECONDS
@@ -63,45 +62,6 @@ class Measured:
     reports: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     lost: int = 0  # leases, and with them the updates since the last kept state
-
-
-class Line:
-    """One connection to a server, kept open; one call at a time."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._port = port
-        self._head = f"Host: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{HEADER}: {NEWEST}\r\n"
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Call; returns the answer, which has to be a success."""
-        content = json.dumps(body).encode()
-        head = f"POST /api/v1{path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
-        message = f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
-        try:
-            reader, answered = await self._say(message)
-        except (asyncio.IncompleteReadError, ConnectionError):  # the server had closed it: it was idle for too long
-            self.close()
-            reader, answered = await self._say(message)
-        status, *headers = answered.decode().split("\r\n")
-        length = next((int(one[15:]) for one in headers if one.lower().startswith("content-length:")), 0)
-        answer = await reader.readexactly(length)
-        if status.split()[1][0] != "2":
-            raise RuntimeError(f"{path}: {status} {answer.decode()[:500]}")
-        return json.loads(answer) if answer else None
-
-    async def _say(self, message: bytes) -> tuple[asyncio.StreamReader, bytes]:
-        """Send a request; returns the head of the answer."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._streams
-        writer.write(message)
-        return reader, await reader.readuntil(b"\r\n\r\n")
-
-    def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
 
 
 @dataclass

@@ -31,6 +31,7 @@ import httpx
 import psycopg
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.line import Line
 from tests.postgres import running as running_postgres
 
 SUBMISSION = "POST /sweeps, a grid of 10,000"
@@ -106,13 +107,12 @@ class Timings:
 
     kept: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    async def of(self, name: str, request: Awaitable[httpx.Response]) -> httpx.Response:
-        """Wait for a request, note how long it took, and see that it succeeded."""
+    async def of(self, name: str, call: Awaitable[Any]) -> Any:
+        """Wait for a call, and note how long it took; returns its answer."""
         started = time.perf_counter()
-        response = await request
+        answer = await call
         self.kept[name].append(1000 * (time.perf_counter() - started))
-        response.raise_for_status()
-        return response
+        return answer
 
 
 @dataclass(frozen=True)
@@ -124,15 +124,9 @@ class Service:
     worker_token: str
     process: "subprocess.Popen[bytes]"
 
-    def caller(self, token: str) -> httpx.AsyncClient:
-        """A client with connections of its own."""
-        return httpx.AsyncClient(
-            base_url=f"{self.url}/api/v1",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=60,
-            # Shorter than the server keeps a connection, or both would end one at the same moment.
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2),
-        )
+    def line(self, token: str) -> Line:
+        """A caller's own connection."""
+        return Line(int(self.url.rpartition(":")[2]), token)
 
     def cpu_seconds(self) -> float:
         """The processor time that all of its processes have used."""
@@ -278,24 +272,25 @@ async def work(
 ) -> None:
     """One worker: claims for its free lanes, reports all lanes at the interval, ends runs at their time."""
     reports_per_run = max(1, round(arguments.run_seconds / arguments.report_seconds))
-    async with service.caller(service.worker_token) as http:
-        worker_id = (await http.post("/workers", json=hello(number, arguments.lanes))).json()["worker_id"]
-        held: dict[int, tuple[int, int]] = {}  # fence, and reports so far
-        age = number % reports_per_run  # of the first runs, as if the workers had not begun at once
-        await pause(stop, arguments.report_seconds * number / arguments.workers)
-        while not stop.is_set():
-            due = time.monotonic() + arguments.report_seconds
-            free = arguments.lanes - len(held)
-            if free > 0:
-                claim = {"worker_id": worker_id, "lanes": free}
-                granted = (await timings.of(CLAIM, http.post("/leases/claim", json=claim))).json()["leases"]
-                held |= {lease["run_id"]: (lease["fence"], age) for lease in granted}
-                age = 0
-            runs = [news(run_id, fence, done, reports_per_run) for run_id, (fence, done) in held.items()]
-            report = {"worker_id": worker_id, "updates_per_second": 100.0, "runs": runs}
-            await timings.of(REPORT, http.post("/leases/report", json=report))
-            held = {run: (fence, done + 1) for run, (fence, done) in held.items() if done < reports_per_run}
-            await pause(stop, due - time.monotonic())
+    line = service.line(service.worker_token)
+    worker_id = (await line.post("/workers", hello(number, arguments.lanes)))["worker_id"]
+    held: dict[int, tuple[int, int]] = {}  # fence, and reports so far
+    age = number % reports_per_run  # of the first runs, as if the workers had not begun at once
+    await pause(stop, arguments.report_seconds * number / arguments.workers)
+    while not stop.is_set():
+        due = time.monotonic() + arguments.report_seconds
+        free = arguments.lanes - len(held)
+        if free > 0:
+            claim = {"worker_id": worker_id, "lanes": free}
+            granted = (await timings.of(CLAIM, line.post("/leases/claim", claim)))["leases"]
+            held |= {lease["run_id"]: (lease["fence"], age) for lease in granted}
+            age = 0
+        runs = [news(run_id, fence, done, reports_per_run) for run_id, (fence, done) in held.items()]
+        report = {"worker_id": worker_id, "updates_per_second": 100.0, "runs": runs}
+        await timings.of(REPORT, line.post("/leases/report", report))
+        held = {run: (fence, done + 1) for run, (fence, done) in held.items() if done < reports_per_run}
+        await pause(stop, due - time.monotonic())
+    line.close()
 
 
 def news(run_id: int, fence: int, done: int, reports_per_run: int) -> dict[str, Any]:
@@ -308,13 +303,14 @@ def news(run_id: int, fence: int, done: int, reports_per_run: int) -> dict[str, 
 
 async def look(service: Service, number: int, timings: Timings, stop: asyncio.Event) -> None:
     """One person's browser: one page after another, a second apart."""
-    async with service.caller(service.token) as http:
-        old = (await http.get("/sweeps?state=completed&limit=1")).json()["items"][0]["id"]
-        await pause(stop, number / 8)
-        while not stop.is_set():
-            for page in PAGES:
-                await timings.of(f"GET {page}", http.get(page.format(old=old)))
-                await pause(stop, LOOK_SECONDS)
+    line = service.line(service.token)
+    old = json.loads(await line.get("/sweeps?state=completed&limit=1"))["items"][0]["id"]
+    await pause(stop, number / 8)
+    while not stop.is_set():
+        for page in PAGES:
+            await timings.of(f"GET {page}", line.get(page.format(old=old)))
+            await pause(stop, LOOK_SECONDS)
+    line.close()
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """A worker process: registers, trains until it is told to stop, drains, leaves."""
 
 import contextlib
+import gc
 import logging
 import os
 import queue
@@ -251,6 +252,8 @@ def _work(
         states=states,
         backlogged=lambda: tracker is not None and tracker.full,
     )
+    gc.collect()
+    gc.freeze()  # or what torch and MLflow have made would be gone through again and again, while nothing trains
     loop = Loop(
         device,
         capacity,

@@ -56,6 +56,7 @@ from service.mirror import Mirror
 from service.preemption import Preemption
 from service.pruning import Pruning
 from service.reconcile import Reconciler, TokenUse
+from service.reports import Reports
 from service.sampling import Sampling
 from service.settings import MLFLOW_DOOR, Settings
 from service.store.engine import Store
@@ -163,6 +164,7 @@ def _parts(settings: Settings) -> Parts:
         states=StateLibrary(settings.artifacts / "states", settings.states_gib * 2**30),
         sampling=sampling,
         dispatcher=dispatcher,
+        reports=Reports(store, settings.lease_seconds, settings.policy),
         pruning=Pruning(store),
         reconciler=Reconciler(steps),
         token_key=token_key,

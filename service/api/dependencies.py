@@ -19,6 +19,7 @@ from service.gate import Gate
 from service.meters import Meters
 from service.pruning import Pruning
 from service.reconcile import Reconciler
+from service.reports import Reports
 from service.sampling import Sampling
 from service.settings import Settings
 from service.store.engine import Store
@@ -44,6 +45,7 @@ class Parts:
     states: StateLibrary
     sampling: Sampling
     dispatcher: Dispatcher
+    reports: Reports
     pruning: Pruning
     reconciler: Reconciler
     token_key: TokenKey

@@ -27,9 +27,8 @@ async def claim(request: Claim, service: Service, _worker: WorkerCaller, version
 def report(request: Report, service: Service, _worker: WorkerCaller, version: Version) -> Response:
     """News of all lanes in one call; renews their leases and answers with a command for each."""
     logs.bind(worker_id=request.worker_id)
-    with service.meters.reports.time(), service.store.write() as session:
-        workers.seen(session, request.worker_id, request)
-        commands = queue.report(session, request, service.settings.lease_seconds, service.settings.policy)
+    with service.meters.reports.time():
+        commands = service.reports.take(request)
     commands = service.pruning.orders(request, commands)
     if any(run.outcome is not None for run in request.runs):
         service.reconciler.wake()

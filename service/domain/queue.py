@@ -3,8 +3,8 @@
 Rows are always locked in the order sweeps, trials, runs, so that no two transactions wait for each other.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from service.wire.protocol import Claim, Command, Held, Lease, Outcome, Report, 
 from service.wire.views import AttemptOutcome
 
 MOST_WORKERS = 10_000
+Refusal = Literal["continue", "stop", "lost"]
 
 
 def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy = USUAL) -> list[Lease]:
@@ -159,8 +160,21 @@ def idle(session: Session) -> timedelta | None:
     return timedelta.max if expiry is None else expiry - now
 
 
-def report(session: Session, request: Report, lease_seconds: float, policy: Policy = USUAL) -> list[Command]:
+@dataclass(frozen=True)
+class Ending:
+    """That a worker which holds a run says how it has ended."""
+
+    worker_id: int
+    fence: int
+    outcome: Outcome
+
+
+def report(
+    session: Session, request: Report, lease_seconds: float, policy: Policy = USUAL
+) -> tuple[list[Command], dict[int, Ending]]:
     """Write down what a worker says of its runs, charge it, and renew their leases.
+
+    Returns the answers, and the ends that it told of, by the runs' ids: to be written down by `end`.
 
     A report under another fence, or on a run that is no longer running, changes nothing and is answered with `lost`
     (`stop` when the run was cancelled). The right fence renews even an expired lease: nobody took the run meanwhile.
@@ -168,16 +182,14 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
     is to be parked: it is answered so until it is given back, or ends.
     """
     now = clock.now(session)
-    ending = [news.run_id for news in request.runs if news.outcome is not None]
-    results.lock(session, ending)
     held = _locked(session, (news.run_id for news in request.runs))
     commands, points = [], []
-    ends: dict[int, tuple[Run, Outcome]] = {}
+    ends: dict[int, Ending] = {}
     charged = [(held[news.run_id], news) for news in request.runs if _is_charged(held.get(news.run_id), news, request)]
     usage.charge(session, request.worker_id, charged, now, policy.half_life)
     for news in request.runs:
         run = held.get(news.run_id)
-        refusal = _refusal(run, news, request.worker_id)
+        refusal = _refusal(run, request.worker_id, news.fence, news.outcome)
         if run is not None and run.id in ends:  # said twice
             refusal = "continue" if news.outcome is not None else "lost"
         if run is not None and refusal is None:
@@ -188,14 +200,35 @@ def report(session: Session, request: Report, lease_seconds: float, policy: Poli
             _note_attempt(session, run, news)
             points += [{"run_id": run.id, "step": point.step, "value": point.value} for point in news.val]
             if news.outcome is not None:
-                ends[run.id] = run, _whole(news.outcome)
+                ends[run.id] = Ending(request.worker_id, news.fence, _whole(news.outcome))
         parks = run is not None and (run.gives_way or run.paused) and news.outcome is None
         commands.append(Command(run_id=news.run_id, command=refusal or ("park" if parks else "continue")))
     _add_points(session, points)
-    ended = _end(session, list(ends.values()), now)
+    session.flush()
+    return commands, ends
+
+
+def end(session: Session, ends: Mapping[int, Ending]) -> dict[int, Refusal]:
+    """End runs as their workers say, by the runs' ids, and count what that ends; in a transaction of its own.
+
+    Returns what to answer instead of `continue` where a run was cancelled or lost since its worker reported on it.
+    """
+    now = clock.now(session)
+    results.lock(session, ends)
+    held = _locked(session, ends)
+    refusals: dict[int, Refusal] = {}
+    ending = []
+    for run_id, one in ends.items():
+        run = held.get(run_id)
+        refusal = _refusal(run, one.worker_id, one.fence, one.outcome)
+        if run is not None and refusal is None:
+            ending.append((run, one.outcome))
+        elif refusal is not None:
+            refusals[run_id] = refusal
+    ended = _end(session, ending, now)
     session.flush()
     results.settle(session, ended)
-    return commands
+    return refusals
 
 
 def release(session: Session, worker_id: int, runs: Sequence[Held]) -> list[int]:
@@ -321,22 +354,22 @@ def _holds(run: Run, worker_id: int, fence: int) -> bool:
     return run.state == "running" and run.fence == fence and run.worker_id == worker_id
 
 
-def _refusal(run: Run | None, news: RunReport, worker_id: int) -> Literal["continue", "stop", "lost"] | None:
-    """What to answer to a report that changes nothing; None if it is to be taken."""
+def _refusal(run: Run | None, worker_id: int, fence: int, outcome: Outcome | None) -> Refusal | None:
+    """What to answer to news of a run that change nothing; None if they are to be taken."""
     if run is None:
         return "lost"
-    if _holds(run, worker_id, news.fence):
+    if _holds(run, worker_id, fence):
         return None
-    mine = run.fence == news.fence and run.worker_id == worker_id
+    mine = run.fence == fence and run.worker_id == worker_id
     if mine and run.state == "cancelled":
         return "stop"
-    repeated = mine and news.outcome is not None and run.state == news.outcome.state
+    repeated = mine and outcome is not None and run.state == outcome.state
     return "continue" if repeated else "lost"
 
 
 def _is_charged(run: Run | None, news: RunReport, request: Report) -> bool:
     """Whether a report says what a run has cost its team: also that it went on until its worker heard of its end."""
-    return run is not None and _refusal(run, news, request.worker_id) in (None, "stop")
+    return run is not None and _refusal(run, request.worker_id, news.fence, news.outcome) in (None, "stop")
 
 
 def _note_attempt(session: Session, run: Run, news: RunReport) -> None:

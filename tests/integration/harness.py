@@ -16,9 +16,10 @@ from service.domain.corpora import CorpusLibrary, Text
 from service.domain.curves import Curves
 from service.domain.plan import plan
 from service.pruning import Pruning
+from service.reports import Reports
 from service.sampling import Sampling
 from service.store.engine import Store
-from service.store.tables import Run, Sweep, Trial
+from service.store.tables import Run, Sweep, Trial, Worker, in_state
 from service.studies import Studies
 from service.wire.protocol import Claim, Command, Hello, Lease, Outcome, Report, RunReport, ValPoint
 from service.wire.sweep import SweepSpec
@@ -49,11 +50,13 @@ class Harness:
     store: Store
     studies: Studies
     sampling: Sampling = field(init=False)
+    reports: Reports = field(init=False)
     pruning: Pruning = field(init=False)
     principal: Principal = field(init=False)
 
     def __post_init__(self) -> None:
         self.sampling = Sampling(self.store, self.studies)
+        self.reports = Reports(self.store, LEASE_SECONDS)
         self.pruning = Pruning(self.store, Curves(stale_seconds=0))
         with self.store.write() as session:
             team = access.ensure_team(session, "red")
@@ -103,9 +106,7 @@ class Harness:
     def report(self, worker_id: int, *news: RunReport) -> list[Command]:
         """Report on runs."""
         request = Report(worker_id=worker_id, updates_per_second=1.0, runs=list(news))
-        with self.store.write() as session:
-            commands = queue.report(session, request, LEASE_SECONDS)
-        return self.pruning.orders(request, commands)
+        return self.pruning.orders(request, self.reports.take(request))
 
     def finish(
         self, worker_id: int, leases: Sequence[Lease], value: float | None = None, **outcome: Any
@@ -126,8 +127,11 @@ class Harness:
         return count
 
     def expire(self) -> None:
-        """Let every lease expire."""
+        """Let every lease expire, of workers of which nothing was heard since."""
         with self.store.write() as session:
+            holding = select(Run.worker_id).where(in_state(Run.state, "running"))
+            silent = update(Worker).where(Worker.id.in_(holding)).values(last_seen_at=Worker.registered_at)
+            session.execute(silent, execution_options={"synchronize_session": False})
             session.execute(update(Run).where(Run.state == "running").values(lease_expires_at=Run.started_at))
 
     def runs(self, sweep_id: int) -> list[Run]:
