@@ -2,20 +2,25 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
 import psycopg
 import pytest
+from optuna.storages import RDBStorage
 
 from service.settings import Settings
 from service.store import migrate
 from service.store.engine import Store
 from service.studies import Studies
 from tests.integration.harness import Harness
+from tests.integration.living import Living
 from tests.integration.serving import Serving, running
 from tests.postgres import Postgres, find_binaries
+
+Study = Callable[[str], optuna.Study]
 
 
 def empty(url: str) -> None:
@@ -115,6 +120,26 @@ def studies(database: Database) -> Iterator[Studies]:
     opened = Studies(database.optuna_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def storage(database: Database) -> Iterator[RDBStorage]:
+    """The Optuna storage as anybody opens it, with Optuna alone."""
+    opened = RDBStorage(database.optuna_url.replace("postgresql://", "postgresql+psycopg://"))
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def study_of(storage: RDBStorage) -> Study:
+    """Loads a study by its name, with Optuna alone."""
+    return lambda name: optuna.load_study(study_name=name, storage=storage)
+
+
+@pytest.fixture
+def living(store: Store, studies: Studies) -> Living:
+    """A service without HTTP, whose sweeps are paused, extended and tried again."""
+    return Living(store, studies)
 
 
 @pytest.fixture

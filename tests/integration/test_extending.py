@@ -1,38 +1,21 @@
 """More of a sweep: trials, lengths, a wider space, on the way and after the end; repeating it changes nothing."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import optuna
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 
 from service.errors import ConflictError, InvalidError
 from service.sampling import Sampling
-from service.store.engine import Store
 from service.studies import Studies, writing
-from tests.integration.conftest import Database
+from tests.integration.conftest import Database, Study
 from tests.integration.harness import GRID, RANDOM, SPACE, TPE
 from tests.integration.living import Living
 
-Study = Callable[[str], optuna.Study]
 # What is decided before anything is stored is asked on one database.
 on_one_database = pytest.mark.parametrize("backend", ["sqlite"])
-
-
-@pytest.fixture
-def living(store: Store, studies: Studies) -> Living:
-    return Living(store, studies)
-
-
-@pytest.fixture
-def study_of(database: Database) -> Iterator[Study]:
-    """Loads a study by its name, with Optuna alone."""
-    storage = RDBStorage(database.optuna_url.replace("postgresql://", "postgresql+psycopg://"))
-    yield lambda name: optuna.load_study(study_name=name, storage=storage)
-    storage.engine.dispose()
 
 
 def complete(study: optuna.Study) -> dict[int, float | None]:

@@ -93,7 +93,7 @@ def test_a_process_tells_what_it_does(tmp_path: Path) -> None:
     (served,) = [line for line in lines if line.get("request_id") == "look-1"]
     assert (served["action"], served["route"], served["status"]) == ("request.served", "/queue", 200)
     (request,) = [span for span in spans if span.name == "GET /api/v1/queue"]
-    statements = [span for span in spans if span.trace_id == request.trace_id and span.name == "SELECT"]
+    statements = [span for span in spans if span.trace_id == request.trace_id and span.name in ("SELECT", "WITH")]
     assert len(statements) >= 3
     assert token not in errors + shown + str(spans)
 

@@ -9,17 +9,11 @@ from sqlalchemy import select
 
 from service.domain import queue
 from service.errors import ConflictError
-from service.store.engine import Store
 from service.store.tables import Attempt, Event
 from service.studies import Studies
 from service.wire.protocol import Claim, Lease
 from tests.integration.harness import LEASE_SECONDS, RANDOM, TPE, news
 from tests.integration.living import Living
-
-
-@pytest.fixture
-def living(store: Store, studies: Studies) -> Living:
-    return Living(store, studies)
 
 
 def ends(living: Living, leases: Sequence[Lease]) -> list[str | None]:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from service.domain import fleets, sweeps, workers
+from service.errors import NotFoundError
 from service.store.tables import Attempt, Fleet, Run, Worker
 from service.wire.placement import FleetOrders, FleetReport, Offer, Resources, Supply
 from service.wire.protocol import Hello
@@ -139,7 +140,8 @@ def test_what_a_dead_worker_held_is_free_at_once(harness: Harness, by: str) -> N
         assert {session.get_one(Attempt, (run.id, 1)).outcome for run in harness.runs(sweep)} == {"lost"}
         assert session.get_one(Worker, dead).left_at is not None
         assert {run.losses for run in harness.runs(sweep)} == {1}
-    assert {answer.command for answer in harness.finish(dead, held)} == {"lost"}
+    with pytest.raises(NotFoundError, match="no worker 1 is registered"):
+        harness.finish(dead, held)
 
 
 def test_a_fleet_ends_no_worker_of_anothers(harness: Harness) -> None:

@@ -1,40 +1,22 @@
 """Failed trials that are tried again: N trials are N results, in our rows and in the study."""
 
-from collections.abc import Callable, Iterator
-
-import optuna
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from service.domain import events
 from service.errors import ConflictError
 from service.sampling import Sampling
-from service.store.engine import Store
 from service.studies import Studies
-from tests.integration.conftest import Database
+from tests.integration.conftest import Database, Study
 from tests.integration.harness import GRID, RANDOM
 from tests.integration.living import Living
 
 ONE = GRID | {"space": {"schedule": ["linear"], "warmup_steps": [2], "peak_lr": [0.01]}}
 
 
-@pytest.fixture
-def living(store: Store, studies: Studies) -> Living:
-    return Living(store, studies)
-
-
-@pytest.fixture
-def study_of(database: Database) -> Iterator[Callable[[str], optuna.Study]]:
-    """Loads a study by its name, with Optuna alone."""
-    storage = RDBStorage(database.optuna_url.replace("postgresql://", "postgresql+psycopg://"))
-    yield lambda name: optuna.load_study(study_name=name, storage=storage)
-    storage.engine.dispose()
-
-
 @pytest.mark.parametrize("spec", [GRID, RANDOM | {"trials": 5}], ids=["grid", "random"])
 def test_failed_trials_are_tried_again_and_have_one_result_each(
-    living: Living, study_of: Callable[[str], optuna.Study], spec: dict[str, object]
+    living: Living, study_of: Study, spec: dict[str, object]
 ) -> None:
     sweep = living.submit(spec)
     worker = living.worker()
@@ -58,7 +40,7 @@ def test_failed_trials_are_tried_again_and_have_one_result_each(
     assert [trial.state for trial in in_study].count(TrialState.FAIL) == 3
 
 
-def test_a_sampler_goes_on_behind_what_was_tried_again(living: Living, study_of: Callable[[str], optuna.Study]) -> None:
+def test_a_sampler_goes_on_behind_what_was_tried_again(living: Living, study_of: Study) -> None:
     sweep = living.submit(RANDOM, trials=6)
     worker = living.worker()
     living.fail(worker, *living.claim(worker, 3))

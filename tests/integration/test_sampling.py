@@ -1,6 +1,6 @@
 """What Optuna is asked and told: N trials are N results, whatever is cut short."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,15 +20,9 @@ from tests.integration.harness import GRID, RANDOM, SPACE, TPE, Harness, news
 
 
 @pytest.fixture
-def study_of(database: Database) -> Iterator[Callable[..., optuna.Study]]:
+def study_of(storage: RDBStorage) -> Callable[..., optuna.Study]:
     """Loads a sweep's study as anybody would, with Optuna alone."""
-    storage = RDBStorage(database.optuna_url.replace("postgresql://", "postgresql+psycopg://"))
-
-    def load(sweep_id: int, name: str) -> optuna.Study:
-        return optuna.load_study(study_name=f"red/{name} #{sweep_id}", storage=storage)
-
-    yield load
-    storage.engine.dispose()
+    return lambda sweep_id, name: optuna.load_study(study_name=f"red/{name} #{sweep_id}", storage=storage)
 
 
 @pytest.mark.parametrize("spec", [RANDOM, TPE], ids=["random", "tpe"])

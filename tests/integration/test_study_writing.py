@@ -1,7 +1,6 @@
 """What is written into Optuna's tables in bulk reads like what Optuna's own calls write."""
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from service.studies import writing
-from tests.integration.conftest import Database
 
 DISTRIBUTIONS = {
     "schedule": CategoricalDistribution(("linear", "wsd")),
@@ -22,14 +20,6 @@ DISTRIBUTIONS = {
 }
 PARAMS: dict[str, Any] = {"schedule": "wsd", "warmup_steps": 7, "peak_lr": 3e-3}
 LOSSES = {0: 5.5, 10: math.nan, 20: math.inf, 30: -math.inf}
-
-
-@pytest.fixture
-def storage(database: Database) -> Iterator[RDBStorage]:
-    """Optuna's own, on the test's database."""
-    opened = RDBStorage(database.optuna_url.replace("postgresql://", "postgresql+psycopg://"))
-    yield opened
-    opened.engine.dispose()
 
 
 def trials() -> list[FrozenTrial]:

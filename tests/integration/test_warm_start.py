@@ -1,37 +1,18 @@
 """A sweep that begins with what an older one found: evidence for its sampler, and neither trials nor results."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import optuna
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from service.domain.plan import plan
 from service.errors import InvalidError
 from service.sampling import Sampling
-from service.store.engine import Store
 from service.studies import Studies
 from service.wire.sweep import SweepSpec
-from tests.integration.conftest import Database
+from tests.integration.conftest import Database, Study
 from tests.integration.harness import GRID, RANDOM, SPACE, TPE
 from tests.integration.living import Living
-
-Study = Callable[[str], optuna.Study]
-
-
-@pytest.fixture
-def living(store: Store, studies: Studies) -> Living:
-    return Living(store, studies)
-
-
-@pytest.fixture
-def study_of(database: Database) -> Iterator[Study]:
-    """Loads a study by its name, with Optuna alone."""
-    storage = RDBStorage(database.optuna_url.replace("postgresql://", "postgresql+psycopg://"))
-    yield lambda name: optuna.load_study(study_name=name, storage=storage)
-    storage.engine.dispose()
 
 
 def findings(living: Living, sweep: int) -> dict[str, str]:
