@@ -25,6 +25,7 @@ from service.wire.retries import POSTGRES_OPTIONS
 
 SCHEMA = "rampline"
 BUSY_SECONDS = 30
+CONNECTIONS = 32
 IDLE_SECONDS = 1.0
 WRITE = {"rampline_write": True}
 
@@ -38,7 +39,8 @@ def engine_for(database_url: str) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
     if "options" not in url.query:
         url = url.update_query_dict({"options": f"-csearch_path={SCHEMA} -ctimezone=utc"})
-    engine = create_engine(url, pool_size=8, max_overflow=24, connect_args=POSTGRES_OPTIONS)
+    # None beyond the pool: those would be closed after each use, just when there is most to do.
+    engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, connect_args=POSTGRES_OPTIONS)
     _ping_when_idle(engine)
     return engine
 
@@ -64,7 +66,7 @@ def _ping_when_idle(engine: Engine) -> None:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=8, max_overflow=24, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: SqliteConnection, _record: ConnectionPoolEntry) -> None:
