@@ -1,11 +1,10 @@
 """The audit trail."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator
 
+from service.api.dates import Moment
 from service.api.dependencies import Member, Service
 from service.api.paging import BIGGEST, Cursor, Limit, NameQuery
 from service.domain import audit
@@ -16,11 +15,6 @@ from service.wire.names import PRINTABLE
 router = APIRouter(tags=["access"])
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime | None, AfterValidator(lambda given: given and _in_utc(given))]
 Kind = Annotated[
     str | None, Query(min_length=1, max_length=40, pattern=PRINTABLE, description="for example token.created")
 ]
@@ -37,8 +31,8 @@ def list_events(
     user: UserQuery = None,
     sweep: Annotated[int | None, Query(ge=1, le=BIGGEST)] = None,
     kind: Kind = None,
-    since: Moment = None,
-    until: Moment = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> AuditPage:

@@ -1,10 +1,10 @@
 """What teams have used, and what they may."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from service.api.dates import Day
 from service.api.dependencies import Admin, Service, Viewer
 from service.api.errors import responses
 from service.api.strict_json import StrictRoute
@@ -14,8 +14,8 @@ from service.wire.shares import ShareSpec, ShareView, UsageKey, UsageView
 
 router = APIRouter(tags=["usage"], route_class=StrictRoute)
 
-From = Annotated[date | None, Query(alias="from", description="the first day, in UTC; the month's first if left out")]
-To = Annotated[date | None, Query(description="the last day; today if left out")]
+From = Annotated[Day | None, Query(alias="from", description="the first day, in UTC; the month's first if left out")]
+To = Annotated[Day | None, Query(description="the last day; today if left out")]
 
 
 @router.get("/usage", summary="What was used")

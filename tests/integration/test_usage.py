@@ -187,3 +187,14 @@ def test_costs_are_shown_over_http_to_the_team_alone(serving: Serving) -> None:
     assert serving["stranger"].usage().rows == []
     with pytest.raises(ApiError, match="give an earlier day"):
         serving["viewer"].usage(first=date(2026, 2, 1), last=date(2026, 1, 1))
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize(("path", "field"), [("/usage", "from"), ("/usage", "to"), ("/audit", "since")])
+@pytest.mark.parametrize("given", ["0", "-1.1e-13", "1767225600", "yesterday"])
+def test_a_number_is_no_date(serving: Serving, path: str, field: str, given: str) -> None:
+    answer = serving.http().get(path, params={field: given})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"].endswith(field), error["remedy"]) == (True, "write it as 2026-01-31")
+    assert serving.http().get(path, params={field: "2026-01-31"}).is_success
