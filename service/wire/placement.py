@@ -7,13 +7,15 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 from pydantic.config import JsonDict
 
-from service.wire.base import BIGGEST, Wire
+from service.wire.base import Wire
+from service.wire.names import PRINTABLE
 
 # As Kubernetes and Ray have them.
 LabelPart = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
 # A JSON schema would say what names of this pattern hold, and leave every other one open.
 NO_OTHERS: JsonDict = {"additionalProperties": False}
 Labels = Annotated[dict[LabelPart, LabelPart], Field(max_length=8, json_schema_extra=NO_OTHERS)]
+EXACT = 2**53 - 1  # what JSON carries exactly, whoever reads it
 FLEET_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ANY_GPU = "any"
 MOST_KEY = 1200  # characters of a requirement's key: eight labels of full length, a GPU, an amount of memory
@@ -59,7 +61,7 @@ class Resources(Wire):
 class Offer(Wire):
     """What a worker has: its GPU's name, None for a CPU; its device's memory, None if that is not known; its labels."""
 
-    gpu: str | None = Field(default=None, max_length=200)
+    gpu: str | None = Field(default=None, max_length=200, pattern=PRINTABLE)
     memory_gib: float | None = Field(default=None, ge=0)
     labels: dict[LabelPart, LabelPart] = Field(default={}, max_length=64, json_schema_extra=NO_OTHERS)
 
@@ -88,7 +90,7 @@ class FleetReport(Wire):
     name: str = Field(max_length=100, pattern=FLEET_NAME)
     most: int = Field(ge=0, le=1_000_000)
     supplies: list[Supply] = Field(max_length=1000)
-    lost: list[Annotated[int, Field(ge=1, le=BIGGEST)]] = Field(
+    lost: list[Annotated[int, Field(ge=1, le=EXACT)]] = Field(
         default=[], max_length=10_000, description="workers whose processes have ended"
     )
 
