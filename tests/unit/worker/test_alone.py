@@ -14,7 +14,8 @@ def test_nothing_is_claimed_beside_a_run_that_trains_alone(monkeypatch: pytest.M
         if len(service.queue) == 3:
             granted, service.queue = service.queue[:1], service.queue[1:]
             return Granted(leases=granted)
-        if 1 not in service.outcomes and 1 in service.vals:
+        nothing_trains = request.shape is None and request.lanes == 2  # its end is only told when MLflow has it all
+        if 1 not in service.outcomes and 1 in service.vals and not nothing_trains:
             beside.append(request)
         return claim(service, request)
 
