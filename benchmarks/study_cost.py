@@ -59,7 +59,7 @@ class Study:
         self._draw = random.Random(name)
         self._past = Past()
         self._next = 0
-        studies.ensure(self._name, self._space)
+        studies.tell_or_add(self._name, self._space, {})  # makes it
 
     @property
     def size(self) -> int:

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.domain import queue, workers
+from service.domain import leases, workers
 from service.domain.fairness import USUAL, Policy
-from service.domain.queue import Ending, Refusal
+from service.domain.leases import Ending, Refusal
 from service.store.engine import Store
 from service.wire.protocol import Command, Report
 
@@ -45,7 +45,7 @@ class Reports:
         """
         with self._store.write() as session:
             workers.seen(session, request.worker_id, request)
-            commands, ends = queue.report(session, request, self._lease_seconds, self._policy)
+            commands, ends = leases.report(session, request, self._lease_seconds, self._policy)
         if not ends:
             return commands
         refusals = self._end(ends)
@@ -71,7 +71,7 @@ class Reports:
         """Write down all of them, or where that fails each by itself: one that cannot be written harms no other."""
         try:
             with self._store.write() as session:
-                refusals = queue.end(session, {run_id: end for wish in wishes for run_id, end in wish.ends.items()})
+                refusals = leases.end(session, {run_id: end for wish in wishes for run_id, end in wish.ends.items()})
         except Exception as error:
             if len(wishes) == 1:
                 wishes[0].error = error

@@ -121,7 +121,6 @@ class Sampling:
             with self._store.read() as session:
                 sweep = session.get_one(Sweep, sweep_id)
                 name, space, results = _study_name(session, sweep), _space(sweep), _results(session, batch)
-            self._studies.ensure(name, space)
             self._begin(sweep, name, space)
             told_of = {
                 int(trial.optuna_number or 0): (space.completed(trial.params), results[trial.id]) for trial in batch

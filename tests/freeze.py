@@ -17,7 +17,8 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from service.domain import access, best, events, progress, queue, sweeps, workers
+from service.domain import access, best, events, progress, sweeps, workers
+from service.domain import leases as holding
 from service.errors import NotFoundError
 from service.store import migrate
 from service.store.engine import Store
@@ -103,7 +104,7 @@ def _play(harness: Harness) -> None:
     harness.report(second, *(news(lease, step=11).model_copy(update={"lane_share": 0.5}) for lease in leases))
     harness.finish(second, leases[:2])
     with harness.store.write() as session:
-        queue.release(session, second, [Held(run_id=leases[2].run_id, fence=leases[2].fence)])
+        holding.release(session, second, [Held(run_id=leases[2].run_id, fence=leases[2].fence)])
         workers.leave(session, first)
     queued = harness.submit(name="queued", priority=-1)
     _beyond_the_protocol(harness, sampled, queued)

@@ -7,7 +7,7 @@ from service.api.dependencies import Service, WorkerCaller
 from service.api.errors import responses
 from service.api.presence import HungUp
 from service.api.versions import Version, said
-from service.domain import queue, workers
+from service.domain import leases, workers
 from service.errors import NotFoundError, ProtocolError
 from service.wire.protocol import Claim, Granted, Orders, Release, Report
 
@@ -48,6 +48,6 @@ def release(request: Release, service: Service, _worker: WorkerCaller) -> None:
         if request.leaving:
             # First: then a claim of this worker that is under way is over, and what it was granted goes back too.
             workers.leave(session, request.worker_id)
-            runs = queue.held_by(session, request.worker_id)
-        queue.release(session, request.worker_id, runs)
+            runs = leases.held_by(session, request.worker_id)
+        leases.release(session, request.worker_id, runs)
     service.dispatcher.wake()

@@ -11,13 +11,12 @@ from service.api.errors import responses
 from service.api.strict_json import StrictRoute
 from service.api.sweeps import IdempotencyKey, SweepId, queued
 from service.api.validation import read_spec
-from service.domain import extension, lifecycle, reopening, sweeps
+from service.domain import descriptions, extension, lifecycle, reopening, sweeps
 from service.domain.changes import changed
 from service.domain.plan import plan
 from service.errors import ConflictError, InvalidError, NotFoundError
 from service.store.tables import Sweep
 from service.wire.lifecycle import Change, Copy, Extension
-from service.wire.sweep import SweepSpec
 from service.wire.views import SweepView
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=StrictRoute)
@@ -79,7 +78,7 @@ def extend(
     with service.sampling.still(sweep_id):
         with service.store.read() as session:
             sweep = sweeps.find(session, member, sweep_id)
-        spec = SweepSpec.model_validate(sweep.spec)
+        spec = descriptions.spec_of(sweep)
         wanted = plan(read_spec(extension.extended(spec, wish, sweep.trials_total)))
         return _done(service, lambda session: extension.extend(session, member, sweep_id, wanted, wish))
 

@@ -1,4 +1,4 @@
-"""Whether a caller still waits for its answer; for routes that keep it waiting, in a thread of their own."""
+"""Whether a caller still waits for its answer; for routes that keep it waiting."""
 
 import asyncio
 import threading
@@ -18,8 +18,10 @@ async def _hung_up(request: Request) -> AsyncIterator[Callable[[], bool]]:
         event.set()
 
     watching = asyncio.create_task(watch())
-    yield event.is_set
-    watching.cancel()
+    try:
+        yield event.is_set
+    finally:
+        watching.cancel()
 
 
 HungUp = Annotated[Callable[[], bool], Depends(_hung_up)]

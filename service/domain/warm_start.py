@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.domain import descriptions
 from service.domain.access import Principal
 from service.domain.axes import Axis, Point, Scalar
 from service.domain.plan import Plan
@@ -44,7 +45,7 @@ def resolve(session: Session, principal: Principal, plan: Plan) -> Plan:
         )
     found = _trials(session, older.id)
     fitting = [trial.id for trial in found if point_in(plan.space, trial.schedule, trial.optimizer) is not None]
-    remarks = _remarks(spec, SweepSpec.model_validate(older.spec), len(found), len(fitting))
+    remarks = _remarks(spec, descriptions.spec_of(older), len(found), len(fitting))
     return replace(plan, findings=[*plan.findings, *remarks], inherited=tuple(fitting[:MOST_INHERITED]))
 
 

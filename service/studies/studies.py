@@ -132,10 +132,6 @@ class Studies:
             batch = range(first, min(first + _AT_ONCE, end))
             self._records.begin(name, first, space, [points.get(number) for number in batch])
 
-    def ensure(self, name: str, space: SearchSpace) -> None:
-        """Make sure that the study is there, so that a dashboard shows it from the beginning."""
-        self._records.ensure(name, space)
-
     @property
     def storage(self) -> RDBStorage:
         """The storage, to look at the studies as Optuna shows them."""

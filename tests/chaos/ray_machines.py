@@ -99,7 +99,8 @@ class Machine:
         """Let it lose its power: everything on it is gone at once."""
         self.part.wanted = False
         deadline = time.monotonic() + _UP_SECONDS
-        while pids := self.processes():
+        sessions = self._sessions()
+        while pids := self._of(sessions | self._sessions()):
             assert time.monotonic() < deadline, f"{self.name} cannot be killed: {pids}"
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
@@ -109,11 +110,23 @@ class Machine:
 
     def processes(self) -> dict[int, str]:
         """What runs there, with command lines."""
-        found = {}
+        return self._of(self._sessions())
+
+    def _sessions(self) -> set[int]:
+        """The sessions of what was started there. Some processes of Ray write their title over the mark."""
+        found = set()
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and self._mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
-                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found.add(os.getsid(int(entry.name)))
+        return found
+
+    def _of(self, sessions: set[int]) -> dict[int, str]:
+        found = {}
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and os.getsid(int(entry.name)) in sessions:
+                    command = (entry / "cmdline").read_bytes().strip(b"\0").replace(b"\0", b" ").decode()
                     if command:  # else it is a zombie
                         found[int(entry.name)] = command
         return found

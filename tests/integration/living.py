@@ -5,7 +5,8 @@ from typing import Any
 from typing_extensions import override
 
 from service.api.validation import read_spec
-from service.domain import extension, lifecycle, queue, reopening, sweeps, warm_start
+from service.domain import extension, lifecycle, reopening, sweeps, warm_start
+from service.domain import leases as holding
 from service.domain.plan import plan
 from service.store.tables import Sweep
 from service.wire.lifecycle import Extension
@@ -57,7 +58,7 @@ class Living(Harness):
     def release(self, worker_id: int, *leases: Lease) -> list[int]:
         """Give runs back, as a worker does with those that it parked."""
         with self.store.write() as session:
-            return queue.release(session, worker_id, [Held(run_id=one.run_id, fence=one.fence) for one in leases])
+            return holding.release(session, worker_id, [Held(run_id=one.run_id, fence=one.fence) for one in leases])
 
     def fail(self, worker_id: int, *leases: Lease, cause: str = "bad_data") -> None:
         """Report that runs have failed, for good unless the cause allows another attempt."""

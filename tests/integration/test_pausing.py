@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from service.domain import leases as holding
 from service.domain import queue
 from service.errors import ConflictError
 from service.store.tables import Attempt, Event
@@ -80,7 +81,7 @@ def test_whatever_lets_go_of_a_run_of_a_paused_sweep_leaves_it_paused(living: Li
         living.expire()
     else:
         with living.store.write() as session:
-            queue.release(session, worker, queue.held_by(session, worker))
+            holding.release(session, worker, holding.held_by(session, worker))
     assert living.claim(other, 100) == []
     assert living.states(sweep) == ["paused"] * 8
     living.resume(sweep)

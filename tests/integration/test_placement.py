@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from service.domain import fleets, sweeps, workers
+from service.domain import fleets, leases, sweeps, workers
 from service.errors import NotFoundError
 from service.store.tables import Attempt, Fleet, Run, Worker
 from service.wire.placement import FleetOrders, FleetReport, Offer, Resources, Supply
-from service.wire.protocol import Hello
-from tests.integration.harness import GRID, RANDOM, Harness
+from service.wire.protocol import Hello, Outcome, Report
+from tests.integration.harness import GRID, RANDOM, Harness, news
 
 H100 = {"gpu": "H100", "memory_gib": 40}
 
@@ -140,6 +140,11 @@ def test_what_a_dead_worker_held_is_free_at_once(harness: Harness, by: str) -> N
         assert {session.get_one(Attempt, (run.id, 1)).outcome for run in harness.runs(sweep)} == {"lost"}
         assert session.get_one(Worker, dead).left_at is not None
         assert {run.losses for run in harness.runs(sweep)} == {1}
+    ended = [news(lease, Outcome(state="completed", value=1.0)) for lease in held]
+    late = Report(worker_id=dead, updates_per_second=1.0, runs=ended)
+    with harness.store.write() as session:
+        commands, ends = leases.report(session, late, lease_seconds=30.0)
+    assert ({answer.command for answer in commands}, ends) == ({"lost"}, {})
     with pytest.raises(NotFoundError, match="no worker 1 is registered"):
         harness.finish(dead, held)
 

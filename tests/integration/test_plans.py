@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from service.domain import events, fleets, preemption, queue, shares, sweeps
+from service.domain import leases as holding
 from service.domain.fairness import Policy
 from service.mirror import Mirror
 from service.store.engine import Store
@@ -205,7 +206,7 @@ def _work(harness: Harness) -> None:
     worker = harness.worker()
     leases = harness.claim(worker, 4, siblings=8)
     with harness.store.write() as session:
-        queue.release(session, worker, [Held(run_id=leases[0].run_id, fence=leases[0].fence)])
+        holding.release(session, worker, [Held(run_id=leases[0].run_id, fence=leases[0].fence)])
         queue.idle(session)
     spent = news(leases[1], step=1).model_copy(update={"device_seconds": 1.0, "joules": 1.0})
     harness.report(worker, spent)

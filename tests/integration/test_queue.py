@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
-from service.domain import queue, sweeps
+from service.domain import leases as holding
+from service.domain import sweeps
 from service.store.tables import Attempt, Run, ValPoint
 from service.wire.protocol import Held, Lease, Outcome, RunReport
 from tests.integration.harness import GRID, Harness, news, value_of
@@ -93,7 +94,7 @@ def test_a_stale_fence_changes_nothing(harness: Harness) -> None:
     answers = harness.report(stale, news(old, Outcome(state="completed", value=0.1)))
     answers += harness.report(stale, RunReport(run_id=old.run_id, fence=new.fence, step=9))
     with harness.store.write() as session:
-        assert queue.release(session, stale, [Held(run_id=old.run_id, fence=old.fence)]) == []
+        assert holding.release(session, stale, [Held(run_id=old.run_id, fence=old.fence)]) == []
     assert [answer.command for answer in answers] == ["lost", "lost"]
     assert _content(harness, sweep) == before
 
@@ -149,7 +150,7 @@ def test_released_runs_are_claimed_again_at_once(harness: Harness) -> None:
     worker, other = harness.worker(), harness.worker()
     leases = harness.claim(worker, 8)
     with harness.store.write() as session:
-        queue.release(session, worker, [Held(run_id=lease.run_id, fence=lease.fence) for lease in leases])
+        holding.release(session, worker, [Held(run_id=lease.run_id, fence=lease.fence) for lease in leases])
     assert {(lease.fence, lease.attempt) for lease in harness.claim(other, 8)} == {(2, 2)}
 
 

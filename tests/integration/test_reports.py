@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from service.domain import queue, sweeps
-from service.domain.queue import Ending, Refusal
+from service.domain import leases as holding
+from service.domain import sweeps
+from service.domain.leases import Ending, Refusal
 from service.reports import Reports
 from service.wire.protocol import Lease
 from tests.integration.harness import Harness
 from tests.waiting import wait_until
 
-end = queue.end
+end = holding.end
 
 
 def at_once(harness: Harness, held: Mapping[int, list[Lease]]) -> list[Any]:
@@ -35,7 +36,7 @@ def test_ends_that_come_together_are_one_transaction(harness: Harness, monkeypat
         written.append(sorted(ends))
         return end(session, ends)
 
-    monkeypatch.setattr(queue, "end", note)
+    monkeypatch.setattr(holding, "end", note)
     assert at_once(harness, held) == [["continue"] * 2] * 4
     assert written == [[run.id for run in harness.runs(sweep)]]
     ended = harness.sweep(sweep)
@@ -56,7 +57,7 @@ def test_an_end_that_cannot_be_written_harms_no_other_and_may_be_told_again(
             raise RuntimeError("no")
         return refusals
 
-    monkeypatch.setattr(queue, "end", fail)
+    monkeypatch.setattr(holding, "end", fail)
     answers = at_once(harness, held)
     assert [repr(answer) for answer in answers] == [repr(["continue"] * 2), "RuntimeError('no')"] + [
         repr(["continue"] * 2)

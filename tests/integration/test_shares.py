@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, select, update
 
 from service.client import ApiError
+from service.domain import leases as holding
 from service.domain import overview, preemption, queue, shares, sweeps, usage
 from service.domain.fairness import Policy
 from service.preemption import Preemption
@@ -184,7 +185,7 @@ def test_a_waiting_team_gets_its_part_by_parking_and_nothing_is_lost(harness: Ha
     answers = dict(zip([lease.run_id for lease in mine], seat(harness, worker, mine), strict=True))
     assert {run_id for run_id, answer in answers.items() if answer == "park"} == set(parked)
     with harness.store.write() as session:
-        queue.release(
+        holding.release(
             session, worker, [Held(run_id=one.run_id, fence=one.fence) for one in mine if one.run_id in parked]
         )
     theirs = harness.claim(worker, 4, shape=mine[0].shape)
@@ -221,7 +222,7 @@ def test_a_worker_that_is_to_train_another_shape_gets_no_more_of_its_own(harness
     assert sorted(give_way(harness)) == sorted(lease.run_id for lease in mine)
     assert harness.claim(worker, 4, shape=mine[0].shape) == []
     with harness.store.write() as session:
-        queue.release(session, worker, [Held(run_id=one.run_id, fence=one.fence) for one in mine])
+        holding.release(session, worker, [Held(run_id=one.run_id, fence=one.fence) for one in mine])
     assert teams_of(harness.claim(worker, 4)) == {"blue": 4}
 
 

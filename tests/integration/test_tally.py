@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.domain import metrics, overview, progress, quarantine, queue, sweeps, tally
+from service.domain import leases as holding
+from service.domain import metrics, overview, progress, quarantine, sweeps, tally
 from service.store.tables import Run, Sweep
 from service.wire.protocol import Held, Lease, Outcome
 from service.wire.views import QueuedSweep
@@ -103,7 +104,7 @@ class Walk:
     def release(self) -> None:
         with self.harness.store.write() as session:
             for worker, lease in self.some():
-                queue.release(session, worker, [Held(run_id=lease.run_id, fence=lease.fence)])
+                holding.release(session, worker, [Held(run_id=lease.run_id, fence=lease.fence)])
 
     def expire(self) -> None:
         self.harness.expire()

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.domain import queue, sweeps, trials, workers
+from service.domain import leases as holding
+from service.domain import sweeps, trials, workers
 from service.store.tables import Sweep
 from service.wire.protocol import Held, Lease, Outcome, RunReport
 from service.wire.views import RunView, TrialView
@@ -65,7 +66,7 @@ def test_each_cause_has_a_budget_of_its_own_and_evictions_cost_nothing(harness: 
         elif cause == "released":
             with harness.store.write() as session:
                 held = [Held(run_id=lease.run_id, fence=lease.fence)]
-                assert queue.release(session, worker, held) == [lease.run_id]
+                assert holding.release(session, worker, held) == [lease.run_id]
         else:
             harness.report(worker, news(lease, Outcome(state="failed", cause=cause, error="no"), step=3))
     (lease,) = harness.claim(worker)

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from service.client import ApiError
-from service.domain import queue, spending, sweeps, usage, workers
+from service.domain import leases as holding
+from service.domain import spending, sweeps, usage, workers
 from service.domain.access import Principal
 from service.domain.fairness import USUAL
 from service.store import clock
@@ -77,7 +78,7 @@ def test_every_attempt_has_its_own_cost_and_the_run_their_sum(harness: Harness) 
     (lease,) = harness.claim(worker, 1)
     harness.report(worker, cost(lease, 10.0))
     with harness.store.write() as session:
-        queue.release(session, worker, [Held(run_id=lease.run_id, fence=lease.fence)])
+        holding.release(session, worker, [Held(run_id=lease.run_id, fence=lease.fence)])
     (again,) = harness.claim(other, 1)
     assert again.run_id == lease.run_id
     harness.report(other, cost(again, 4.0))

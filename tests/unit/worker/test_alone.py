@@ -3,23 +3,29 @@
 import pytest
 
 from service.wire.protocol import Claim, Granted
-from tests.unit.worker.test_loop import FakeService, Worked, lease
+from tests.unit.worker.test_loop import FakeService, FakeTracker, Worked, lease
+from worker.tracking import Ending
 
 
 def test_nothing_is_claimed_beside_a_run_that_trains_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     beside: list[Claim] = []
-    claim = FakeService.claim
+    trained: list[int] = []
+    claim, finish = FakeService.claim, FakeTracker.finish
 
     def watched(service: FakeService, request: Claim) -> Granted:
         if len(service.queue) == 3:
             granted, service.queue = service.queue[:1], service.queue[1:]
             return Granted(leases=granted)
-        nothing_trains = request.shape is None and request.lanes == 2  # its end is only told when MLflow has it all
-        if 1 not in service.outcomes and 1 in service.vals and not nothing_trains:
+        if 1 in service.vals and 1 not in trained:
             beside.append(request)
         return claim(service, request)
 
+    def ended(tracker: FakeTracker, run_id: int, ending: Ending) -> None:
+        trained.append(run_id)  # the service hears of it later, when MLflow has it all
+        finish(tracker, run_id, ending)
+
     monkeypatch.setattr(FakeService, "claim", watched)
+    monkeypatch.setattr(FakeTracker, "finish", ended)
     worked = Worked([lease(1, alone=True), lease(2, 20), lease(3, 35)], lanes=2)
     assert beside == []
     assert {outcome.state for outcome in worked.service.outcomes.values()} == {"completed"}
