@@ -23,11 +23,15 @@ NODE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done; it returns the runs that were displaced, when there is room for them again."""
+    """What is done; it returns the runs that it displaces, when there is room for them again.
+
+    What it displaces must not have ended by then: `longer` is how many times as long runs are trained as for others.
+    """
 
     name: str
     strike: Strike
     limit: float
+    longer: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,11 @@ def play(cluster: RayCluster, fault: Fault, updates: int) -> FleetRow:
     Times count from when there is room for the displaced runs.
     """
     row = FleetRow(fault.name, limit=fault.limit)
-    sweep = cluster.client.submit(spec(updates)).id
+    sweep = cluster.client.submit(spec(updates * fault.longer)).id
     cluster.wait_until(lambda: _training(cluster), "a worker trains")
     before = _attempts(cluster)
     displaced = fault.strike(cluster)
-    row.displaced, began = len(displaced), time.monotonic()
+    began = time.monotonic()
     cluster.wait_until(
         lambda: all(_is_free(cluster, run, before[run]) for run in displaced), f"runs are free after: {fault.name}"
     )
@@ -85,13 +89,16 @@ def play(cluster: RayCluster, fault: Fault, updates: int) -> FleetRow:
         lambda: all(_went_on(cluster, run, before[run]) for run in displaced), f"runs go on after: {fault.name}"
     )
     row.resumed_seconds = time.monotonic() - began
+    after = _attempts(cluster)
+    row.displaced = sum(after[run] > before[run] for run in displaced)
     cluster.fleet.start()  # if it was killed: on any node, whenever
     cluster.wait_until(lambda: _view(cluster, sweep).finished_at is not None, f"sweep {sweep} has ended")
     evidence = collect(cluster, sweep)
     row.trials = len(evidence.trials)
-    later = [one for attempts in evidence.attempts.values() for one in attempts[1:]]
-    row.from_states = sum(attempt.resumed_from > 0 for attempt in later)
+    row.from_states = sum(any(one.resumed_from for one in evidence.attempts[run][1:]) for run in displaced)
     row.wrong = every_trial_has_exactly_one_result(evidence) + nothing_is_left_over(evidence)
+    if not row.displaced:
+        row.wrong.append(f"{fault.name}: nothing was displaced; let runs train longer (--updates)")
     return row
 
 
@@ -176,9 +183,9 @@ def faults() -> list[Fault]:
     return [
         Fault("a worker's process killed", _actor_killed, ACTOR_SECONDS),
         Fault("the fleet's process and a worker's killed", _fleet_killed, ACTOR_SECONDS),
-        Fault("a machine lost, another added", _machine_lost, NODE_SECONDS),
-        Fault("a machine added, another drained", _machine_drained, NODE_SECONDS),
-        Fault("Ray's head lost with all of its memory", _head_killed, NODE_SECONDS),
+        Fault("a machine lost, another added", _machine_lost, NODE_SECONDS, longer=4),
+        Fault("a machine added, another drained", _machine_drained, NODE_SECONDS, longer=4),
+        Fault("Ray's head lost with all of its memory", _head_killed, NODE_SECONDS, longer=16),
     ]
 
 
