@@ -24,7 +24,7 @@ from service.wire.protocol import Claim, Granted, Lease
 
 # Another server process may have queued something, which no condition of this one tells.
 SLOW_POLL_SECONDS = 2.0
-LOOKS_AT_ONCE = 8
+LOOKS_AT_ONCE = 4
 _LEAST_PAUSE_SECONDS = 0.01
 
 
@@ -108,15 +108,15 @@ class Dispatcher:
         started, changes = time.perf_counter(), self._changes
         self._grace.watch()
         with self._store.read() as session:
-            workers.demand_registered(session, request.worker_id)
-            idle = queue.idle(session)
-            suspects = quarantine.suspects(session) if idle is None else []
+            outlook = queue.outlook(session, request.worker_id)
+            suspects = quarantine.suspects(session) if outlook.lapsed else []
+        idle = outlook.idle
         if idle is not None:
             self._nothing = changes, time.monotonic() + min(idle.total_seconds(), SLOW_POLL_SECONDS)
         if suspects:
             with self._store.write() as session:
                 quarantine.judge(session, suspects)
-        if idle is None:
+        if outlook.asking:
             self._sampling.top_up(request)
         leases: list[Lease] = []
         if idle is None or first:

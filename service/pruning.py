@@ -5,7 +5,7 @@ when its worker has closed its record and reports that it was pruned; see `docs/
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,6 +19,8 @@ from service.wire.protocol import Command, Report, RunReport
 
 log = logging.getLogger(__name__)
 
+MOST_KNOWN = 100_000
+
 
 class Pruning:
     """Gives the orders to prune."""
@@ -26,18 +28,21 @@ class Pruning:
     def __init__(self, store: Store, curves: Curves | None = None) -> None:
         self._store = store
         self._curves = curves or Curves()
+        self._never_pruned: set[int] = set()  # runs of sweeps that have no pruner, which they keep
 
     def orders(self, report: Report, commands: Sequence[Command]) -> list[Command]:
         """The answer to a report that was written down: `commands`, and `prune` for runs of hopeless trials."""
         training = {
             news.run_id: news
             for news, answer in zip(report.runs, commands, strict=True)
-            if answer.command == "continue" and news.outcome is None
+            if answer.command == "continue" and news.outcome is None and news.run_id not in self._never_pruned
         }
         hopeless: set[int] = set()
         if training:
             with self._store.read() as session:
-                for sweep, team, runs in _pruned_sweeps(session, list(training)):
+                pruned = _pruned_sweeps(session, list(training))
+                self._note_never_pruned(training.keys() - {run_id for _, _, runs in pruned for run_id, _ in runs})
+                for sweep, team, runs in pruned:
                     news = [(trial_id, training[run_id]) for run_id, trial_id in runs]
                     trials = self._hopeless(session, sweep, team, news)
                     hopeless |= {run_id for run_id, trial_id in runs if trial_id in trials}
@@ -47,6 +52,11 @@ class Pruning:
             Command(run_id=answer.run_id, command="prune") if answer.run_id in hopeless else answer
             for answer in commands
         ]
+
+    def _note_never_pruned(self, run_ids: Set[int]) -> None:
+        if len(self._never_pruned) > MOST_KNOWN:
+            self._never_pruned = set()
+        self._never_pruned |= run_ids
 
     def _hopeless(self, session: Session, sweep: Sweep, team: str, news: Sequence[tuple[int, RunReport]]) -> set[int]:
         """Which trials of a sweep to end: those that are judged so, and those of which a run was pruned."""

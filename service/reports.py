@@ -44,8 +44,8 @@ class Reports:
             NotFoundError: the worker is not registered.
         """
         with self._store.write() as session:
-            workers.seen(session, request.worker_id, request)
-            commands, ends = leases.report(session, request, self._lease_seconds, self._policy)
+            now = workers.seen(session, request.worker_id, request)
+            commands, ends = leases.report(session, request, now, self._lease_seconds, self._policy)
         if not ends:
             return commands
         refusals = self._end(ends)

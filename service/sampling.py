@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from statistics import fmean
 
-from sqlalchemy import and_, exists, func, not_, or_, select, update
+from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import (
@@ -129,6 +129,8 @@ class Sampling:
             with self._store.write() as session:
                 session.execute(update(Trial).where(Trial.id.in_([trial.id for trial in batch])).values(to_tell=False))
             told += len(batch)
+            if len(batch) < _BATCH:
+                break
         return told
 
     def begin(self, sweep_id: int) -> None:
@@ -183,8 +185,6 @@ class Sampling:
 
 def _wanted(session: Session, request: Claim, policy: Policy) -> list[tuple[int, int]]:
     """How many trials to ask of which sweeps so that a claim is served in the order of the queue."""
-    if not session.scalar(select(exists().where(Sweep.asking))):
-        return []
     now = clock.now(session)
     waiting = partial(shares.standings, session, now, policy, most=request.lanes, asking=True)
     fit = placement.fit_of(session, request.worker_id, request.shape)
@@ -256,7 +256,7 @@ def _inherited(session: Session, sweep: Sweep, space: SearchSpace) -> list[tuple
 def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:
     """What the study learns of each trial; losses on the way are means over the replicates that began."""
     ids = [trial.id for trial in trials]
-    runs = session.scalars(select(Run).where(Run.trial_id.in_(ids))).all()
+    runs = session.scalars(select(Run).where(Run.trial_id.in_(ids)).order_by(Run.trial_id, Run.replicate)).all()
     trial_of = {run.id: run.trial_id for run in runs}
     losses: dict[int, dict[int, list[float]]] = {trial_id: {} for trial_id in ids}
     began: dict[int, set[int]] = {trial_id: set() for trial_id in ids}
@@ -264,7 +264,7 @@ def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:
     for point in session.scalars(points):
         losses[trial_of[point.run_id]].setdefault(point.step, []).append(point.value)
         began[trial_of[point.run_id]].add(point.run_id)
-    results, told = {}, attempts.told(session, trials)
+    results, told = {}, attempts.told(session, trials, runs)
     for trial in trials:
         replicates = len(began[trial.id])
         curve = {step: fmean(values) for step, values in losses[trial.id].items() if len(values) == replicates}

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import triage
@@ -75,21 +75,23 @@ def last_lost(session: Session, run: Run, count: int) -> list[tuple[Attempt, str
     return [(attempt, worker) for attempt, worker in session.execute(query)]
 
 
-def views(session: Session, runs: Iterable[Run]) -> dict[int, list[AttemptView]]:
+def views(session: Session, runs: Iterable[Run | Row[*tuple[Any, ...]]]) -> dict[int, list[AttemptView]]:
     """The attempts of runs, by the runs' ids, in their order."""
     by_id = {run.id: run for run in runs}
     found: dict[int, list[AttemptView]] = {run_id: [] for run_id in by_id}
+    times = Attempt.started_at, Attempt.ended_at
+    said = Attempt.outcome, Attempt.error, Attempt.resumed_from, Attempt.step, Attempt.note, Attempt.device_seconds
     query = (
-        select(Attempt, Worker.name)
+        select(Attempt.run_id, Attempt.number, *times, *said, Worker.name.label("worker"))
         .join(Worker, Attempt.worker_id == Worker.id)
         .where(Attempt.run_id.in_(by_id))
         .order_by(Attempt.run_id, Attempt.number)
     )
-    for attempt, worker in session.execute(query):
+    for attempt in session.execute(query):
         found[attempt.run_id].append(
             AttemptView(
                 number=attempt.number,
-                worker=worker,
+                worker=attempt.worker,
                 started_at=attempt.started_at,
                 ended_at=attempt.ended_at,
                 outcome=attempt.outcome and triage.shown(attempt.outcome),
@@ -105,12 +107,14 @@ def views(session: Session, runs: Iterable[Run]) -> dict[int, list[AttemptView]]
     return found
 
 
-def told(session: Session, trials: Sequence[Trial]) -> dict[int, dict[str, int | float | str]]:
-    """What a study is told of how trials went, by their ids: the outcome, the error, how many attempts were evicted."""
+def told(session: Session, trials: Sequence[Trial], runs: Sequence[Run]) -> dict[int, dict[str, int | float | str]]:
+    """What a study is told of how trials went, by their ids: the outcome, the error, how many attempts were evicted.
+
+    `runs` are all runs of the trials, in the order of their replicates.
+    """
     facts: dict[int, dict[str, int | float | str]] = {
         trial.id: {"outcome": trial.state, "attempts": 0, "evictions": 0} for trial in trials
     }
-    runs = session.scalars(select(Run).where(Run.trial_id.in_(facts)).order_by(Run.trial_id, Run.replicate)).all()
     trial_of = {run.id: run.trial_id for run in runs}
     states = {trial.id: trial.state for trial in trials}
     for run in runs:

@@ -33,7 +33,7 @@ class Ending:
 
 
 def report(
-    session: Session, request: Report, lease_seconds: float, policy: Policy = USUAL
+    session: Session, request: Report, now: datetime, lease_seconds: float, policy: Policy = USUAL
 ) -> tuple[list[Command], dict[int, Ending]]:
     """Write down what a worker says of its runs, charge it, and renew their leases.
 
@@ -44,7 +44,6 @@ def report(
     A final report that is repeated is answered as the first time. A run that is to give way, or whose sweep is paused,
     is to be parked: it is answered so until it is given back, or ends.
     """
-    now = clock.now(session)
     held = _locked(session, (news.run_id for news in request.runs))
     commands, points = [], []
     ends: dict[int, Ending] = {}
@@ -77,7 +76,7 @@ def end(session: Session, ends: Mapping[int, Ending]) -> dict[int, Refusal]:
     Returns what to answer instead of `continue` where a run was cancelled or lost since its worker reported on it.
     """
     now = clock.now(session)
-    results.lock(session, ends)
+    locked = results.lock(session, ends)
     held = _locked(session, ends)
     refusals: dict[int, Refusal] = {}
     ending = []
@@ -90,7 +89,7 @@ def end(session: Session, ends: Mapping[int, Ending]) -> dict[int, Refusal]:
             refusals[run_id] = refusal
     ended = _end(session, ending, now)
     session.flush()
-    results.settle(session, ended)
+    results.settle(session, ended, locked)
     return refusals
 
 

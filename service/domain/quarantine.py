@@ -90,7 +90,7 @@ def judge(session: Session, run_ids: Sequence[int]) -> None:
 
     A transaction of its own: what a claim locks comes after what is locked here.
     """
-    results.lock(session, run_ids)
+    locked = results.lock(session, run_ids)
     now = clock.now(session)
     query = select(Run).where(Run.id.in_(run_ids)).order_by(Run.id).with_for_update()
     runs = session.scalars(query.execution_options(populate_existing=True)).all()
@@ -109,7 +109,7 @@ def judge(session: Session, run_ids: Sequence[int]) -> None:
             run.to_track = True
             guilty.append(run)
     session.flush()
-    results.settle(session, guilty)
+    results.settle(session, guilty, locked)
 
 
 def _is_guilty(session: Session, run: Run) -> bool:

@@ -4,7 +4,7 @@ Rows are always locked in the order sweeps, trials, runs, so that no two transac
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from service.domain import (
     placement,
     quarantine,
     shares,
+    workers,
 )
 from service.domain.fairness import USUAL, Policy, Standing
 from service.domain.placement import ANY, Fit
@@ -137,20 +138,40 @@ def _place(run: Run) -> tuple[int, int, int]:
     return -run.priority, run.sweep_id, run.id
 
 
-def idle(session: Session) -> timedelta | None:
-    """For how long nobody can be granted anything unless something is queued; None if somebody might be now."""
+@dataclass(frozen=True)
+class Outlook:
+    """What there is to claim: whether sweeps have yet to make runs, and whether leases have expired.
+
+    `idle` is for how long nobody can be granted anything unless something is queued; None if somebody might be now.
+    """
+
+    idle: timedelta | None
+    asking: bool
+    lapsed: bool
+
+
+def outlook(session: Session, worker_id: int) -> Outlook:
+    """What there is to claim, by one statement.
+
+    Raises:
+        NotFoundError: the worker never registered, or it said that it leaves.
+    """
     running = in_state(Run.state, "running")
-    queued, asking, expiry, now = session.execute(
+    present, queued, asking, expiry, now = session.execute(
         select(
+            workers.present(worker_id).scalar_subquery(),
             select(Run.id).where(in_state(Run.state, "queued")).limit(1).scalar_subquery(),
             select(Sweep.id).where(Sweep.asking).limit(1).scalar_subquery(),
             select(func.min(Run.lease_expires_at)).where(running).scalar_subquery(),
             clock.moment(session),
         )
     ).one()
-    if queued is not None or asking is not None or (expiry is not None and expiry <= now):
-        return None
-    return timedelta.max if expiry is None else expiry - now
+    if present is None:
+        raise workers.absent(worker_id)
+    lapsed = expiry is not None and expiry <= now
+    if queued is not None or asking is not None or lapsed:
+        return Outlook(None, asking is not None, lapsed)
+    return Outlook(timedelta.max if expiry is None else expiry - now, asking=False, lapsed=False)
 
 
 def _siblings(
@@ -178,17 +199,17 @@ def _siblings(
     if not there:
         return []
     alive = select(Worker).where(Worker.left_at.is_(None), Worker.last_seen_at > now - timedelta(seconds=lease_seconds))
-    workers = max(1, _count(session, alive, MOST_WORKERS))
+    living = max(1, _count(session, alive, MOST_WORKERS))
     has = len(held) + len(granted)
     left = sum(
         _count(
             session,
             _of_shape(state, teams, granted[0].shape),
-            workers * (has + there),
+            living * (has + there),
         )
         for state in ("queued", "running")
     )
-    wanted = min(there, -(-left // workers) - has)
+    wanted = min(there, -(-left // living) - has)
     if wanted <= 0:
         return []
     return list(session.scalars(siblings.order_by(Run.id).limit(wanted).with_for_update(skip_locked=True)))

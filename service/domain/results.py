@@ -1,7 +1,8 @@
 """What ended runs add up to: a trial's value once all of its replicates have ended, and the end of a sweep."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from sqlalchemy import exists, select
@@ -16,38 +17,38 @@ from service.wire.views import RunState
 _PRECEDENCE: tuple[RunState, ...] = ("cancelled", "failed", "diverged", "pruned", "completed")
 
 
-def lock(session: Session, run_ids: Collection[int]) -> None:
+@dataclass(frozen=True)
+class Locked:
+    """Sweeps and trials that are locked, by their ids."""
+
+    sweeps: Mapping[int, Sweep]
+    trials: Mapping[int, Trial]
+
+
+def lock(session: Session, run_ids: Collection[int]) -> Locked:
     """Lock the sweeps and trials of runs that are about to end, before the runs themselves are locked."""
     if not run_ids:
-        return
+        return Locked({}, {})
     of_runs = select(Run.sweep_id).where(Run.id.in_(run_ids))
-    session.execute(select(Sweep.id).where(Sweep.id.in_(of_runs)).order_by(Sweep.id).with_for_update(key_share=True))
+    sweeps = select(Sweep).where(Sweep.id.in_(of_runs)).order_by(Sweep.id)
     of_runs = select(Run.trial_id).where(Run.id.in_(run_ids))
-    session.execute(select(Trial.id).where(Trial.id.in_(of_runs)).order_by(Trial.id).with_for_update(key_share=True))
+    trials = select(Trial).where(Trial.id.in_(of_runs)).order_by(Trial.id)
+    now = {"populate_existing": True}
+    return Locked(
+        {one.id: one for one in session.scalars(sweeps.with_for_update(key_share=True), execution_options=now)},
+        {one.id: one for one in session.scalars(trials.with_for_update(key_share=True), execution_options=now)},
+    )
 
 
-def settle(session: Session, runs: Sequence[Run]) -> None:
+def settle(session: Session, runs: Sequence[Run], locked: Locked) -> None:
     """Count runs that have just ended, give trials whose runs have all ended their state and value, and end sweeps."""
-    trial_ids = {run.trial_id for run in runs}
-    if not trial_ids:
+    if not runs:
         return
-    _end_waiting(session, {run.trial_id for run in runs if run.state == "pruned"})
-    trials = session.scalars(
-        select(Trial)
-        .where(Trial.id.in_(trial_ids))
-        .order_by(Trial.sweep_id, Trial.number)
-        .execution_options(populate_existing=True)
-    ).all()
-    replicates: dict[int, list[Run]] = {trial.id: [] for trial in trials}
-    for run in session.scalars(select(Run).where(Run.trial_id.in_(trial_ids)).order_by(Run.replicate)):
-        replicates[run.trial_id].append(run)
-    sweep_ids = {trial.sweep_id for trial in trials}
-    sweeps = {
-        sweep.id: sweep
-        for sweep in session.scalars(
-            select(Sweep).where(Sweep.id.in_(sweep_ids)).execution_options(populate_existing=True)
-        )
-    }
+    runs = [*runs, *_end_waiting(session, {run.trial_id for run in runs if run.state == "pruned"})]
+    trials = [locked.trials[trial_id] for trial_id in {run.trial_id for run in runs}]
+    trials.sort(key=lambda trial: (trial.sweep_id, trial.number))
+    sweeps = {trial.sweep_id: locked.sweeps[trial.sweep_id] for trial in trials}
+    replicates = _replicates(session, runs, sweeps)
     for trial in trials:
         sweep = sweeps[trial.sweep_id]
         if settle_trial(trial, replicates[trial.id], sweep.spec["objective"]["mode"]):
@@ -62,17 +63,29 @@ def settle(session: Session, runs: Sequence[Run]) -> None:
     session.flush()
 
 
-def _end_waiting(session: Session, trial_ids: Collection[int]) -> None:
+def _replicates(session: Session, runs: Sequence[Run], sweeps: Mapping[int, Sweep]) -> dict[int, list[Run]]:
+    """All runs of the trials of some runs, by the trials' ids; most trials have one, which is known."""
+    several = {run.trial_id for run in runs if sweeps[run.sweep_id].spec["replicates"] > 1}
+    found = {run.trial_id: [run] for run in runs if run.trial_id not in several}
+    if several:
+        for run in session.scalars(select(Run).where(Run.trial_id.in_(several)).order_by(Run.replicate)):
+            found.setdefault(run.trial_id, []).append(run)
+    return found
+
+
+def _end_waiting(session: Session, trial_ids: Collection[int]) -> Sequence[Run]:
     """End the queued runs of pruned trials; one that is just being claimed is pruned when it first reports."""
     if not trial_ids:
-        return
-    waiting = select(Run).where(Run.trial_id.in_(trial_ids), in_state(Run.state, "queued")).order_by(Run.id)
+        return []
+    query = select(Run).where(Run.trial_id.in_(trial_ids), in_state(Run.state, "queued")).order_by(Run.id)
     now = clock.now(session)
-    for run in session.scalars(waiting.with_for_update(skip_locked=True)):
+    waiting = session.scalars(query.with_for_update(skip_locked=True)).all()
+    for run in waiting:
         run.state = "pruned"
         run.ended_at = now
         run.to_track = run.attempt > 0
     session.flush()
+    return waiting
 
 
 def settle_trial(trial: Trial, runs: Sequence[Run], mode: str) -> bool:
@@ -109,7 +122,7 @@ def run_value(run: Run, mode: str) -> float | None:
 
 def settle_sweep(session: Session, sweep: Sweep) -> None:
     """End a sweep if all of its trials have ended and no more are to come."""
-    if sweep.state in ENDED_SWEEP_STATES or sweep.trials_made < sweep.trials_total:
+    if sweep.state in ENDED_SWEEP_STATES or sweep.trials_made < sweep.trials_total or sweep.runs_unended:
         return
     in_sweep = Trial.sweep_id == sweep.id
     if session.scalar(select(exists().where(in_sweep, Trial.state.in_(["queued", "running"])))):

@@ -1,9 +1,9 @@
 """Trials and their runs, as they are shown."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from service.domain import attempts, descriptions
@@ -11,6 +11,12 @@ from service.domain.access import Principal
 from service.errors import NotFoundError
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
 from service.wire.views import AttemptView, RunDetail, RunState, RunView, TrialPage, TrialView
+
+# What is shown of a run: a page has hundreds, and whole objects of all columns take three times as long.
+_SHOWN = (
+    *(Run.id, Run.trial_id, Run.replicate, Run.seed, Run.state, Run.step, Run.total_steps, Run.value),
+    *(Run.device_seconds, Run.attempt_seconds, Run.joules, Run.attempt, Run.cause, Run.error, Run.mlflow_run_id),
+)
 
 
 def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
@@ -40,16 +46,15 @@ def find(session: Session, sweep: Sweep, number: int) -> Trial:
 def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: str | None) -> list[TrialView]:
     """Trials with their runs. A trial that has not ended is running as soon as one of its runs is, else as paused."""
     runs: dict[int, list[RunView]] = {trial.id: [] for trial in trials}
-    rows = session.execute(
-        select(Run, Worker.name)
+    found = session.execute(
+        select(*_SHOWN, Worker.name.label("worker"))
         .outerjoin(Worker, Run.worker_id == Worker.id)
         .where(Run.trial_id.in_(runs))
         .order_by(Run.trial_id, Run.replicate)
-    )
-    named = [(run, worker) for run, worker in rows]
-    made = attempts.views(session, [run for run, _ in named])
-    for run, worker in named:
-        runs[run.trial_id].append(_run_view(sweep, run, made[run.id], worker, mlflow_url))
+    ).all()
+    made = attempts.views(session, found)
+    for run in found:
+        runs[run.trial_id].append(_run_view(sweep, run, made[run.id], run.worker, mlflow_url))
     return [
         TrialView(
             number=trial.number,
@@ -94,7 +99,9 @@ def run_detail(session: Session, principal: Principal, run_id: int, mlflow_url: 
     )
 
 
-def _run_view(sweep: Sweep, run: Run, made: list[AttemptView], worker: str | None, mlflow_url: str | None) -> RunView:
+def _run_view(
+    sweep: Sweep, run: Run | Row[*tuple[Any, ...]], made: list[AttemptView], worker: str | None, mlflow_url: str | None
+) -> RunView:
     shown = mlflow_url and sweep.mlflow_experiment_id and run.mlflow_run_id
     return RunView(
         id=run.id,

@@ -1,7 +1,7 @@
 """Workers: registered, seen, gone."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import Select, select, update
@@ -41,40 +41,32 @@ def register(session: Session, hello: Hello) -> int:
     return worker.id
 
 
-def demand_registered(session: Session, worker_id: int) -> None:
-    """Make sure that a worker is there.
-
-    Raises:
-        NotFoundError: it never registered, or it said that it leaves.
-    """
-    if session.scalar(_present(worker_id)) is None:
-        raise _absent(worker_id)
-
-
 def demand_present(session: Session, worker_id: int) -> None:
     """Lock a worker, so that it does not leave meanwhile.
 
     Raises:
         NotFoundError: it never registered, or it said that it leaves.
     """
-    if session.scalar(_present(worker_id).with_for_update()) is None:
-        raise _absent(worker_id)
+    if session.scalar(present(worker_id).with_for_update()) is None:
+        raise absent(worker_id)
 
 
-def seen(session: Session, worker_id: int, report: Report | None = None) -> None:
-    """Note that a worker lives, and what it says of itself.
+def seen(session: Session, worker_id: int, report: Report | None = None) -> datetime:
+    """Note that a worker lives, and what it says of itself; returns the time.
 
     Raises:
         NotFoundError: it never registered, or it said that it leaves.
     """
-    values: dict[str, object] = {"last_seen_at": clock.now(session)}
+    values: dict[str, object] = {"last_seen_at": clock.moment(session)}
     if report is not None:
         values |= report.model_dump(include={"updates_per_second", "backlog_bytes", "backlog_seconds"})
         if report.lanes is not None:
             values["lanes"] = report.lanes
-    alive = update(Worker).where(Worker.id == worker_id, Worker.left_at.is_(None)).values(values).returning(Worker.id)
-    if session.scalar(alive) is None:
-        raise _absent(worker_id)
+    alive = update(Worker).where(Worker.id == worker_id, Worker.left_at.is_(None)).values(values)
+    seen_at = session.scalar(alive.returning(Worker.last_seen_at), execution_options={"synchronize_session": False})
+    if seen_at is None:
+        raise absent(worker_id)
+    return cast("datetime", seen_at)
 
 
 def leave(session: Session, worker_id: int) -> None:
@@ -111,10 +103,11 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
     workers = sorted(session.scalars(recent.limit(_MOST_SHOWN)), key=lambda worker: -worker.id)
     runs: dict[int, list[int]] = {worker.id: [] for worker in workers}
     lanes = dict.fromkeys(runs, 0.0)
-    held = select(Run.worker_id, Run.id, Run.lane_share).where(in_state(Run.state, "running"), Run.worker_id.in_(runs))
-    for worker_id, run_id, lane_share in session.execute(held.order_by(Run.id)):
-        runs[cast("int", worker_id)].append(run_id)
-        lanes[cast("int", worker_id)] += lane_share
+    held = select(Run.worker_id, Run.id, Run.lane_share).where(in_state(Run.state, "running")).order_by(Run.id)
+    for worker_id, run_id, lane_share in session.execute(held):
+        if worker_id in runs:
+            runs[worker_id].append(run_id)
+            lanes[worker_id] += lane_share
     return [
         WorkerView(
             id=worker.id,
@@ -146,9 +139,11 @@ def _utilisation(worker: Worker) -> float:
     return min(1.0, worker.device_seconds / life) if life > 0 else 0.0
 
 
-def _present(worker_id: int) -> Select[int]:
+def present(worker_id: int) -> Select[int]:
+    """The query for the id of a worker, if it is registered and has not left."""
     return select(Worker.id).where(Worker.id == worker_id, Worker.left_at.is_(None))
 
 
-def _absent(worker_id: int) -> NotFoundError:
+def absent(worker_id: int) -> NotFoundError:
+    """What is answered to a worker that is not there."""
     return NotFoundError(f"no worker {worker_id} is registered; register with POST /api/v1/workers")

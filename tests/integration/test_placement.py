@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from service.domain import fleets, leases, sweeps, workers
 from service.errors import NotFoundError
+from service.store import clock
 from service.store.tables import Attempt, Fleet, Run, Worker
 from service.wire.placement import FleetOrders, FleetReport, Offer, Resources, Supply
 from service.wire.protocol import Hello, Outcome, Report
@@ -143,7 +144,7 @@ def test_what_a_dead_worker_held_is_free_at_once(harness: Harness, by: str) -> N
     ended = [news(lease, Outcome(state="completed", value=1.0)) for lease in held]
     late = Report(worker_id=dead, updates_per_second=1.0, runs=ended)
     with harness.store.write() as session:
-        commands, ends = leases.report(session, late, lease_seconds=30.0)
+        commands, ends = leases.report(session, late, clock.now(session), lease_seconds=30.0)
     assert ({answer.command for answer in commands}, ends) == ({"lost"}, {})
     with pytest.raises(NotFoundError, match="no worker 1 is registered"):
         harness.finish(dead, held)

@@ -207,7 +207,7 @@ def _work(harness: Harness) -> None:
     leases = harness.claim(worker, 4, siblings=8)
     with harness.store.write() as session:
         holding.release(session, worker, [Held(run_id=leases[0].run_id, fence=leases[0].fence)])
-        queue.idle(session)
+        queue.outlook(session, worker)
     spent = news(leases[1], step=1).model_copy(update={"device_seconds": 1.0, "joules": 1.0})
     harness.report(worker, spent)
     other_team = harness.joined_by("blue")

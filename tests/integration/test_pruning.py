@@ -14,6 +14,7 @@ from service.store.tables import Run, Trial
 from service.wire.protocol import Claim, Lease, Outcome, Report, RunReport, ValPoint
 from tests.integration.harness import GRID, TPE, Harness
 from tests.integration.serving import Serving, hello
+from tests.integration.twins import added_up, counted
 
 PHASE = {"type": "phase", "n_startup_trials": 2}
 LINEAR = {"schedule": ["linear"], "warmup_steps": [2], "peak_lr": [0.001, 0.01, 0.02, 0.03, 0.04, 0.05]}
@@ -127,6 +128,7 @@ def test_a_trial_is_pruned_as_a_whole(harness: Harness) -> None:
     waiting = [run for run in runs if run.trial_id == trials[hopeless].id and run.attempt == 0]
     assert [(run.state, run.value, run.to_track) for run in waiting] == [("pruned", None, False)]
     assert harness.claim(worker, 4) == []
+    assert counted(harness.sweep(sweep)) == added_up(harness, sweep)
 
 
 def test_a_trial_whose_finished_seeds_are_worse_is_ended_by_wilcoxon(harness: Harness) -> None:
