@@ -55,20 +55,22 @@ class Connection(H11Protocol):
         _send_at_once(transport)
         self._received = 0
         self.heard = self.loop.time()
-        self._enter("head")
-        self._tick = self.loop.call_later(self._pause, self._check)
+        self._watch()
         if len(self.connections) > self.limits.connections:
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._tick.cancel()
+        if self._tick is not None:
+            self._tick.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
         self._received += len(data)
         self.heard = self.loop.time()
+        if self._tick is None:
+            self._watch()
         super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
@@ -94,16 +96,23 @@ class Connection(H11Protocol):
         limits = self.limits
         return min(1.0, limits.head / 4, limits.body / 4, limits.answer / 4, limits.linger / 4)
 
+    def _watch(self) -> None:
+        self._enter("head")
+        self._tick: asyncio.TimerHandle | None = self.loop.call_later(self._pause, self._check)
+
     def _enter(self, phase: Phase) -> None:
         self._entered, self._since, self._before = phase, self.loop.time(), self._received
         self._unsent = self.transport.get_write_buffer_size()
 
     def _check(self) -> None:
-        self._tick = self.loop.call_later(self._pause, self._check)
         phase, limits = self.phase, self.limits
+        if phase == "idle":  # uvicorn's own limit holds; most connections are idle at most times
+            self._tick = None
+            return
+        self._tick = self.loop.call_later(self._pause, self._check)
         unsent = self.transport.get_write_buffer_size()
         moved = phase == "answer" and (unsent == 0 or unsent != self._unsent)
-        if phase != self._entered or phase == "idle" or moved:
+        if phase != self._entered or moved:
             self._enter(phase)
             return
         waited = self.loop.time() - self._since

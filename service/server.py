@@ -44,9 +44,9 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
 _GRACE_SECONDS = 5
-# A request gives the interpreter away at each of its twenty statements, and waits this long to have it back from a
+# A request gives the interpreter away at each of its twenty statements, and waits this long to have it back from each
 # thread that computes; Python's own 5 ms would make that 100.
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0001
 _END_SECONDS = 25.0  # for all that has to end; then the process does, whatever hangs
 
 

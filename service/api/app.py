@@ -76,8 +76,9 @@ ANYWHERE = (
     TooManyError,
     UnavailableError,
 )
-# Claims wait at the server, each in a thread of its own.
-THREADS = 256
+# Requests that are answered at once. Python computes for one of them at a time; were more let in, they would all take
+# turns, and with hundreds of workers all of them be late. Claims that wait hold none (see `service.dispatch`).
+THREADS = 6
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -109,9 +109,17 @@ def test_what_is_not_http_is_refused(serving: Serving) -> None:
     assert serving["member"].sweeps().items == []
 
 
-def test_a_request_byte_by_byte_ends_in_time(serving: Serving) -> None:
+@pytest.mark.parametrize("kept", [False, True], ids=["a new connection", "one that was answered and idle"])
+def test_a_request_byte_by_byte_ends_in_time(serving: Serving, kept: bool) -> None:
     for request in (b"GET /api/v1/sweeps HTTP/1.1\r\n", POST + b"Content-Length: 100000\r\n\r\n{", b""):
         with connected(serving) as connection:
+            if kept:
+                connection.sendall(b"GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+                received = b""
+                while not received.endswith(b"}"):
+                    received += connection.recv(65536)
+                    assert received
+                time.sleep(2 * IMPATIENT.linger)  # until nobody looks at it any more
             connection.sendall(request)
             connection.settimeout(0.2)
             began = time.monotonic()

@@ -128,7 +128,8 @@ def test_a_trial_is_pruned_as_a_whole(harness: Harness) -> None:
     waiting = [run for run in runs if run.trial_id == trials[hopeless].id and run.attempt == 0]
     assert [(run.state, run.value, run.to_track) for run in waiting] == [("pruned", None, False)]
     assert harness.claim(worker, 4) == []
-    assert counted(harness.sweep(sweep)) == added_up(harness, sweep)
+    found = harness.sweep(sweep)
+    assert counted(found) == added_up(harness, found)
 
 
 def test_a_trial_whose_finished_seeds_are_worse_is_ended_by_wilcoxon(harness: Harness) -> None:
