@@ -103,7 +103,7 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
     workers = sorted(session.scalars(recent.limit(_MOST_SHOWN)), key=lambda worker: -worker.id)
     runs: dict[int, list[int]] = {worker.id: [] for worker in workers}
     lanes = dict.fromkeys(runs, 0.0)
-    held = select(Run.worker_id, Run.id, Run.lane_share).where(in_state(Run.state, "running")).order_by(Run.id)
+    held = select(Run.worker_id, Run.id, Run.lane_share).where(in_state(Run.state, "running"))
     for worker_id, run_id, lane_share in session.execute(held):
         if worker_id in runs:
             runs[worker_id].append(run_id)
@@ -127,7 +127,7 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
             else "away"
             if worker.last_seen_at < now - timedelta(seconds=lease_seconds)
             else "active",
-            runs=runs[worker.id],
+            runs=sorted(runs[worker.id]),
         )
         for worker in workers
     ]
