@@ -17,12 +17,13 @@ SHAPES = ("linear", "cosine", "exponential")
 
 def climb(z: F64, start: float, peak: float, shape: str) -> F64:
     """Return the rates [N] at progress ``z`` [N]: ``start`` at 0, exactly ``peak`` from 1 on."""
+    part = np.minimum(z, 1)  # beyond, it may overflow
     if shape == "exponential":
-        rates = start * (peak / start) ** np.minimum(z, 1)  # beyond, it may overflow
+        rates = start * (peak / start) ** part
     elif shape == "cosine":
-        rates = start + (peak - start) * ((1 - np.cos(np.pi * z)) / 2)
+        rates = start + (peak - start) * ((1 - np.cos(np.pi * part)) / 2)
     else:
-        rates = start + (peak - start) * z
+        rates = start + (peak - start) * part
     return np.where(z < 1, np.minimum(rates, peak), peak)
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -149,3 +150,10 @@ def test_a_broken_schedule_hides_nothing_of_the_others() -> None:
         "trials": 1,
     }
     assert {problem.field for problem in told(body)} == {"space.schedule.0", "space.schedule.2.decay_fraction"}
+
+
+@pytest.mark.parametrize("family", schedules.FAMILIES)
+@pytest.mark.parametrize("warmup", [0, 1, 20])
+def test_a_peak_as_large_as_numbers_are_overflows_nowhere(family: str, warmup: int) -> None:
+    space = {"schedule": [family], "peak_lr": 1e308, "warmup_steps": warmup}
+    assert all(problem.remedy for problem in told({"space": space, "total_steps": 50}))
