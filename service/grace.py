@@ -9,13 +9,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.store import clock
 from service.store.engine import Store
 from service.store.tables import Heartbeat, Run, in_state
+from service.store.upsert import insert
 
 NAME = "service"
 # Reconciler and waiting claims look every two seconds; more often than this, there is nothing to be learned.
@@ -75,6 +75,5 @@ class Grace:
 
 
 def _beat(session: Session, now: datetime) -> None:
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    beat = insert(Heartbeat).values(name=NAME, at=now)
+    beat = insert(session, Heartbeat).values(name=NAME, at=now)
     session.execute(beat.on_conflict_do_update(index_elements=[Heartbeat.name], set_={"at": now}))

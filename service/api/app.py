@@ -76,8 +76,8 @@ ANYWHERE = (
     TooManyError,
     UnavailableError,
 )
-# Requests that are answered at once. Python computes for one of them at a time; were more let in, they would all take
-# turns, and with hundreds of workers all of them be late. Claims that wait hold none (see `service.dispatch`).
+# Requests that are worked on at the same time. Python computes for one of them at a time; were more let in, they would
+# all take turns, and with hundreds of workers all of them be late. Claims that wait hold none (see `service.dispatch`).
 THREADS = 6
 
 

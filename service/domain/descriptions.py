@@ -1,9 +1,9 @@
 """What runs train, put together from the rows of the run, its trial and its sweep."""
 
-import marshal
 from collections.abc import Collection
 from functools import lru_cache
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,12 +14,12 @@ from service.wire.sweep import Optimizer, SweepSpec
 
 def spec_of(sweep: Sweep) -> SweepSpec:
     """A sweep's specification. To check a large one takes longer than to find it, and the stored ones were checked."""
-    return _spec(marshal.dumps(sweep.spec, 2))  # ten times as fast as JSON
+    return _spec(to_json(sweep.spec))
 
 
 @lru_cache(maxsize=1024)
 def _spec(stored: bytes) -> SweepSpec:
-    return SweepSpec.model_validate(marshal.loads(stored))  # noqa: S302 - made above, in this process
+    return SweepSpec.model_validate(from_json(stored))
 
 
 def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescription]:

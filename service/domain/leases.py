@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.domain import attempts, quarantine, results, triage, usage
@@ -17,6 +16,7 @@ from service.domain.attempts import Ended
 from service.domain.fairness import USUAL, Policy
 from service.store import clock
 from service.store.tables import Attempt, Run, ValPoint, in_state
+from service.store.upsert import insert
 from service.wire.protocol import Command, Held, Outcome, Report, RunReport
 from service.wire.views import AttemptOutcome
 
@@ -171,12 +171,8 @@ def _note(run: Run, news: RunReport, *, since: timedelta) -> None:
 
 def _add_points(session: Session, points: list[dict[str, Any]]) -> None:
     """Add validation losses; one that is there already, from a report whose answer was lost, stays as it is."""
-    if not points:
-        return
-    if session.get_bind().dialect.name == "sqlite":
-        session.connection().execute(sqlite.insert(ValPoint).on_conflict_do_nothing(), points)
-    else:
-        session.connection().execute(postgresql.insert(ValPoint).on_conflict_do_nothing(), points)
+    if points:
+        session.connection().execute(insert(session, ValPoint).on_conflict_do_nothing(), points)
 
 
 def _whole(outcome: Outcome) -> Outcome:

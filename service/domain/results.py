@@ -122,7 +122,7 @@ def run_value(run: Run, mode: str) -> float | None:
 
 def settle_sweep(session: Session, sweep: Sweep) -> None:
     """End a sweep if all of its trials have ended and no more are to come."""
-    if sweep.state in ENDED_SWEEP_STATES or sweep.trials_made < sweep.trials_total or sweep.runs_unended:
+    if sweep.state in ENDED_SWEEP_STATES or sweep.trials_made < sweep.trials_total:
         return
     in_sweep = Trial.sweep_id == sweep.id
     if session.scalar(select(exists().where(in_sweep, Trial.state.in_(["queued", "running"])))):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.store.tables import Attempt, Base, Run, TeamUsage, Usage, Worker
+from service.store.tables import Attempt, Run, TeamUsage, Usage, Worker
+from service.store.upsert import insert
 from service.wire.protocol import RunReport
 
 # Rows of a team's usage: so many that workers that report at the same time seldom wait for each other.
@@ -129,13 +129,13 @@ def _add_to_sweeps(session: Session, worker_id: int, costs: Iterable[_Cost], now
         }
         for sweep_id, total in _sums(costs, lambda run: run.sweep_id).items()
     ]
-    insert = _insert(session, Usage).values(rows)
+    new = insert(session, Usage).values(rows)
     joules = case(
-        (insert.excluded.joules.is_(None), Usage.joules),
-        else_=func.coalesce(Usage.joules, 0.0) + insert.excluded.joules,
+        (new.excluded.joules.is_(None), Usage.joules),
+        else_=func.coalesce(Usage.joules, 0.0) + new.excluded.joules,
     )
-    added = {"device_seconds": Usage.device_seconds + insert.excluded.device_seconds, "joules": joules}
-    session.execute(insert.on_conflict_do_update(index_elements=["sweep_id", "day", "worker_id"], set_=added))
+    added = {"device_seconds": Usage.device_seconds + new.excluded.device_seconds, "joules": joules}
+    session.execute(new.on_conflict_do_update(index_elements=["sweep_id", "day", "worker_id"], set_=added))
 
 
 def _add_to_teams(session: Session, part: int, costs: Iterable[_Cost], now: datetime, half_life: timedelta) -> None:
@@ -150,7 +150,7 @@ def _add_to_teams(session: Session, part: int, costs: Iterable[_Cost], now: date
             for team_id in sums
             if team_id not in rows
         ]
-        session.execute(_insert(session, TeamUsage).values(new).on_conflict_do_nothing())
+        session.execute(insert(session, TeamUsage).values(new).on_conflict_do_nothing())
         rows = {row.team_id: row for row in session.scalars(query)}
     for team_id, total in sums.items():
         row = rows[team_id]
@@ -158,7 +158,3 @@ def _add_to_teams(session: Session, part: int, costs: Iterable[_Cost], now: date
         row.month_seconds = total.seconds + (row.month_seconds if row.month == month else 0.0)
         row.at, row.month = max(now, row.at), month
     session.flush()
-
-
-def _insert(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)

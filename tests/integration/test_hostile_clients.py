@@ -110,7 +110,14 @@ def test_what_is_not_http_is_refused(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["a new connection", "one that was answered and idle"])
-def test_a_request_byte_by_byte_ends_in_time(serving: Serving, kept: bool) -> None:
+def test_a_request_byte_by_byte_ends_in_time(serving: Serving, monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:
+    begin, begun = Connection.connection_made, []
+
+    def note(connection: Connection, transport: asyncio.Transport) -> None:
+        begin(connection, transport)
+        begun.append(connection)
+
+    monkeypatch.setattr(Connection, "connection_made", note)
     for request in (b"GET /api/v1/sweeps HTTP/1.1\r\n", POST + b"Content-Length: 100000\r\n\r\n{", b""):
         with connected(serving) as connection:
             if kept:
@@ -119,7 +126,7 @@ def test_a_request_byte_by_byte_ends_in_time(serving: Serving, kept: bool) -> No
                 while not received.endswith(b"}"):
                     received += connection.recv(65536)
                     assert received
-                time.sleep(2 * IMPATIENT.linger)  # until nobody looks at it any more
+                wait_until(lambda: begun[-1]._tick is None)  # nobody looks at it any more
             connection.sendall(request)
             connection.settimeout(0.2)
             began = time.monotonic()

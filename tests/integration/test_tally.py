@@ -167,6 +167,14 @@ def test_a_recount_finds_what_was_changed_past_the_counters(harness: Harness) ->
     assert sweep.runs_unended == 1
 
 
+def test_a_sweep_whose_counters_are_wrong_ends_all_the_same(harness: Harness) -> None:
+    sweep_id = harness.submit()
+    with harness.store.write() as session:
+        session.get_one(Sweep, sweep_id).runs_unended += 1
+    harness.train(harness.worker())
+    assert harness.sweep(sweep_id).state == "completed"
+
+
 def test_the_queue_lists_as_many_sweeps_as_were_asked_for_and_counts_all(harness: Harness) -> None:
     first, urgent, _ = harness.submit(), harness.submit(priority=1), harness.submit()
     with harness.store.read() as session:
