@@ -14,6 +14,7 @@ from functools import partial
 import anyio
 from anyio import to_thread
 
+from service.courtesy import Courtesy
 from service.domain import quarantine, queue, sweeps, workers
 from service.domain.fairness import USUAL, Policy
 from service.grace import Grace
@@ -32,7 +33,13 @@ class Dispatcher:
     """Grants claims; `wake` tells waiting ones that runs were queued."""
 
     def __init__(
-        self, store: Store, sampling: Sampling, lease_seconds: float, meters: Meters, policy: Policy = USUAL
+        self,
+        store: Store,
+        sampling: Sampling,
+        lease_seconds: float,
+        meters: Meters,
+        courtesy: Courtesy,
+        policy: Policy = USUAL,
     ) -> None:
         self._store = store
         self._sampling = sampling
@@ -40,6 +47,7 @@ class Dispatcher:
         self._policy = policy
         self._grace = Grace(store, lease_seconds)
         self._claims = meters.claims
+        self._courtesy = courtesy
         self._threads = anyio.CapacityLimiter(LOOKS_AT_ONCE)
         self._lock = threading.Lock()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
@@ -105,6 +113,10 @@ class Dispatcher:
         return await to_thread.run_sync(partial(self._try, request, hung_up, first=first), limiter=self._threads)
 
     def _try(self, request: Claim, hung_up: Callable[[], bool], *, first: bool) -> tuple[list[Lease], float]:
+        with self._courtesy.urgent():
+            return self._granted(request, hung_up, first=first)
+
+    def _granted(self, request: Claim, hung_up: Callable[[], bool], *, first: bool) -> tuple[list[Lease], float]:
         started, changes = time.perf_counter(), self._changes
         self._grace.watch()
         with self._store.read() as session:

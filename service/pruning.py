@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service.domain import descriptions
 from service.domain.curves import Curves
 from service.domain.pruning import Judge
+from service.store.among import among
 from service.store.engine import Store
 from service.store.tables import Run, Sweep, Team, in_state
 from service.wire.protocol import Command, Report, RunReport
@@ -64,7 +65,7 @@ class Pruning:
         steps: dict[int, set[int]] = {trial_id: set() for trial_id, _ in news}
         for trial_id, run in news:
             steps[trial_id] |= {point.step for point in run.val}
-        begun = select(Run.trial_id).where(Run.trial_id.in_(steps), in_state(Run.state, "pruned"))
+        begun = select(Run.trial_id).where(among(Run.trial_id, steps), in_state(Run.state, "pruned"))
         hopeless = set(session.scalars(begun))
         to_judge = [trial_id for trial_id, new in steps.items() if new and trial_id not in hopeless]
         if not to_judge:
@@ -87,7 +88,7 @@ def _pruned_sweeps(session: Session, run_ids: Sequence[int]) -> list[tuple[Sweep
         select(Run.id, Run.trial_id, Sweep, Team.name)
         .join(Sweep, Run.sweep_id == Sweep.id)
         .join(Team, Sweep.team_id == Team.id)
-        .where(Run.id.in_(run_ids), Sweep.spec["pruner"]["type"].as_string() != "none")
+        .where(among(Run.id, run_ids), Sweep.spec["pruner"]["type"].as_string() != "none")
     )
     found: dict[int, tuple[Sweep, str, list[tuple[int, int]]]] = {}
     for run_id, trial_id, sweep, team in rows:

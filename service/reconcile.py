@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from service.courtesy import ROUND_SECONDS, stepping_aside
 from service.domain import access
 from service.store.engine import Store
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS = 2.0
 # A busy service is woken many times a second; what has changed meanwhile is done together.
 LEAST_SECONDS = 0.2
+# And a round is followed by a rest of so many times what it computed: who has more to do, does more of it at once.
+REST = 10
 _END_SECONDS = 10.0
 
 
@@ -60,8 +63,11 @@ class Reconciler:
     def _loop(self) -> None:
         while not self._ending.is_set():
             self._woken.clear()
-            self.round()
-            self._ending.wait(LEAST_SECONDS)
+            before = time.thread_time()
+            with stepping_aside(ROUND_SECONDS):
+                self.round()
+            rest = REST * (time.thread_time() - before)
+            self._ending.wait(min(max(LEAST_SECONDS, rest), PAUSE_SECONDS))
             self._woken.wait(PAUSE_SECONDS)
 
     def _complain(self, name: str, error: Exception) -> None:

@@ -33,6 +33,7 @@ from service.domain.space import SearchSpace
 from service.domain.tried import Tried
 from service.patience import Patience
 from service.store import clock
+from service.store.among import among
 from service.store.engine import Store
 from service.store.tables import ENDED_SWEEP_STATES, QUEUE_ORDER, Run, Sweep, Team, Trial, ValPoint, in_state
 from service.studies import Result, Studies
@@ -256,11 +257,11 @@ def _inherited(session: Session, sweep: Sweep, space: SearchSpace) -> list[tuple
 def _results(session: Session, trials: Sequence[Trial]) -> dict[int, Result]:
     """What the study learns of each trial; losses on the way are means over the replicates that began."""
     ids = [trial.id for trial in trials]
-    runs = session.scalars(select(Run).where(Run.trial_id.in_(ids)).order_by(Run.trial_id, Run.replicate)).all()
+    runs = session.scalars(select(Run).where(among(Run.trial_id, ids)).order_by(Run.trial_id, Run.replicate)).all()
     trial_of = {run.id: run.trial_id for run in runs}
     losses: dict[int, dict[int, list[float]]] = {trial_id: {} for trial_id in ids}
     began: dict[int, set[int]] = {trial_id: set() for trial_id in ids}
-    points = select(ValPoint).where(ValPoint.run_id.in_(trial_of)).order_by(ValPoint.run_id, ValPoint.step)
+    points = select(ValPoint).where(among(ValPoint.run_id, trial_of)).order_by(ValPoint.run_id, ValPoint.step)
     for point in session.scalars(points):
         losses[trial_of[point.run_id]].setdefault(point.step, []).append(point.value)
         began[trial_of[point.run_id]].add(point.run_id)

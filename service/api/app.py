@@ -33,7 +33,9 @@ from service.api import (
 from service.api.dependencies import Parts
 from service.api.headers import SecurityHeaders
 from service.api.limits import BodyLimit
+from service.api.people import PeopleFirst
 from service.api.requests import RequestLog
+from service.courtesy import Courtesy
 from service.dispatch import Dispatcher
 from service.domain.corpora import CorpusLibrary
 from service.domain.states import StateLibrary
@@ -79,6 +81,8 @@ ANYWHERE = (
 # Requests that are worked on at the same time. Python computes for one of them at a time; were more let in, they would
 # all take turns, and with hundreds of workers all of them be late. Claims that wait hold none (see `service.dispatch`).
 THREADS = 6
+# Reports have threads of their own: while they step aside (see `service.courtesy`), whoever goes first needs one.
+REPORTS_AT_ONCE = 6
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -132,6 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
     larger[MLFLOW_DOOR + FILES] = settings.mlflow_file_bytes
     app.add_middleware(BodyLimit, larger=larger)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(PeopleFirst, courtesy=parts.courtesy)
     app.add_middleware(RequestLog, meters=parts.meters)
     errors.install(app)
     _describe_problems(app)
@@ -144,11 +149,14 @@ def _parts(settings: Settings) -> Parts:
     meters.registry.register(FactsCollector(store, settings.lease_seconds, tracked=settings.mlflow_url is not None))
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
+    courtesy = Courtesy()
+    courtesy.listen(store.engine)
+    courtesy.listen(studies.engine)
     sampling = Sampling(store, studies, settings.policy)
     token_key, token_use = TokenKey.of(settings), TokenUse(store)
     rates = Rates(person=settings.rate, worker=settings.worker_rate, stranger=settings.stranger_rate)
     gate = Gate(store, token_key, token_use, rates)
-    dispatcher = Dispatcher(store, sampling, settings.lease_seconds, meters, settings.policy)
+    dispatcher = Dispatcher(store, sampling, settings.lease_seconds, meters, courtesy, settings.policy)
     steps = {
         "watching the leases": dispatcher.watch,
         "telling Optuna results": sampling.tell_all,
@@ -166,6 +174,7 @@ def _parts(settings: Settings) -> Parts:
         sampling=sampling,
         dispatcher=dispatcher,
         reports=Reports(store, settings.lease_seconds, settings.policy),
+        reporting=anyio.CapacityLimiter(REPORTS_AT_ONCE),
         pruning=Pruning(store),
         reconciler=Reconciler(steps),
         token_key=token_key,
@@ -173,6 +182,7 @@ def _parts(settings: Settings) -> Parts:
         visitors=Visitors(store, gate),
         meters=meters,
         streams=Streams(store, meters),
+        courtesy=courtesy,
     )
 
 

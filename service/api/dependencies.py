@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from service.courtesy import Courtesy
 from service.dispatch import Dispatcher
 from service.domain.access import Principal
 from service.domain.corpora import CorpusLibrary
@@ -46,6 +48,7 @@ class Parts:
     sampling: Sampling
     dispatcher: Dispatcher
     reports: Reports
+    reporting: CapacityLimiter
     pruning: Pruning
     reconciler: Reconciler
     token_key: TokenKey
@@ -53,6 +56,7 @@ class Parts:
     visitors: Visitors
     meters: Meters
     streams: Streams
+    courtesy: Courtesy
 
     def stop_waiting(self) -> None:
         """Answer waiting claims and end the streams: they would hold up the end of the server."""

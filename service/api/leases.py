@@ -1,12 +1,14 @@
 """The workers' protocol: claim, report, release."""
 
+from anyio import to_thread
 from fastapi import APIRouter, Response
 
 from service import logs
-from service.api.dependencies import Service, WorkerCaller
+from service.api.dependencies import Parts, Service, WorkerCaller
 from service.api.errors import responses
 from service.api.presence import HungUp
 from service.api.versions import Version, said
+from service.courtesy import REPORT_SECONDS, stepping_aside
 from service.domain import leases, workers
 from service.errors import NotFoundError, ProtocolError
 from service.wire.protocol import Claim, Granted, Orders, Release, Report
@@ -24,16 +26,21 @@ async def claim(request: Claim, service: Service, _worker: WorkerCaller, version
 @router.post(
     "/report", summary="Report on runs", response_model=Orders, responses=responses(NotFoundError, ProtocolError)
 )
-def report(request: Report, service: Service, _worker: WorkerCaller, version: Version) -> Response:
+async def report(request: Report, service: Service, _worker: WorkerCaller, version: Version) -> Response:
     """News of all lanes in one call; renews their leases and answers with a command for each."""
     logs.bind(worker_id=request.worker_id)
-    with service.meters.reports.time():
-        commands = service.reports.take(request)
-    commands = service.pruning.orders(request, commands)
+    orders = await to_thread.run_sync(_orders, service, request, limiter=service.reporting)
     if any(run.outcome is not None for run in request.runs):
         service.reconciler.wake()
         service.dispatcher.wake()
-    return said(Orders(runs=commands), version)
+    return said(orders, version)
+
+
+def _orders(service: Parts, request: Report) -> Orders:
+    with stepping_aside(REPORT_SECONDS):
+        with service.meters.reports.time():
+            commands = service.reports.take(request)
+        return Orders(runs=service.pruning.orders(request, commands))
 
 
 @router.post("/release", status_code=204, summary="Give runs back")

@@ -9,6 +9,7 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import triage
+from service.store.among import among
 from service.store.tables import Attempt, Run, Trial, Worker
 from service.wire.views import AttemptView
 
@@ -84,7 +85,7 @@ def views(session: Session, runs: Iterable[Run | Row[*tuple[Any, ...]]]) -> dict
     query = (
         select(Attempt.run_id, Attempt.number, *times, *said, Worker.name.label("worker"))
         .join(Worker, Attempt.worker_id == Worker.id)
-        .where(Attempt.run_id.in_(by_id))
+        .where(among(Attempt.run_id, by_id))
         .order_by(Attempt.run_id, Attempt.number)
     )
     for attempt in session.execute(query):
@@ -122,7 +123,7 @@ def told(session: Session, trials: Sequence[Trial], runs: Sequence[Run]) -> dict
         if run.state == states[run.trial_id] and run.error is not None and "error" not in known:
             known["outcome"] = run.cause or run.state
             known["error"] = run.error[:1000]
-    ends = select(Attempt.run_id, Attempt.outcome).where(Attempt.run_id.in_(trial_of))
+    ends = select(Attempt.run_id, Attempt.outcome).where(among(Attempt.run_id, trial_of))
     counted = Counter((trial_of[run_id], outcome) for run_id, outcome in session.execute(ends))
     for (trial_id, outcome), times in counted.items():
         facts[trial_id]["attempts"] = int(facts[trial_id]["attempts"]) + times

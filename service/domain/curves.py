@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import schedules
+from service.store.among import among
 from service.store.tables import Run, Trial, ValPoint, in_state
 
 MAX_CACHED = 64
@@ -104,9 +105,9 @@ class Curves:
 
 def _read(session: Session, trials: Sequence[Trial]) -> dict[int, Curve]:
     """The curves of trials, in their order."""
-    runs = session.scalars(select(Run).where(Run.trial_id.in_([trial.id for trial in trials]))).all()
+    runs = session.scalars(select(Run).where(among(Run.trial_id, [trial.id for trial in trials]))).all()
     losses: dict[int, dict[int, float]] = {run.id: {} for run in runs}
-    points = select(ValPoint.run_id, ValPoint.step, ValPoint.value).where(ValPoint.run_id.in_(losses))
+    points = select(ValPoint.run_id, ValPoint.step, ValPoint.value).where(among(ValPoint.run_id, losses))
     for run_id, step, value in session.execute(points):
         losses[run_id][step] = value
     of_trial: dict[int, list[Run]] = {trial.id: [] for trial in trials}

@@ -7,6 +7,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.store.among import among
 from service.store.tables import Run, Sweep, Team, Trial, User
 from service.wire.description import RunDescription
 from service.wire.sweep import Optimizer, SweepSpec
@@ -30,7 +31,7 @@ def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescript
         .join(Sweep, Run.sweep_id == Sweep.id)
         .join(Team, Sweep.team_id == Team.id)
         .join(User, Sweep.user_id == User.id)
-        .where(Run.id.in_(run_ids))
+        .where(among(Run.id, run_ids))
     )
     specs: dict[int, SweepSpec] = {}
     descriptions = {}

@@ -15,6 +15,7 @@ from service.domain import attempts, quarantine, results, triage, usage
 from service.domain.attempts import Ended
 from service.domain.fairness import USUAL, Policy
 from service.store import clock
+from service.store.among import among
 from service.store.tables import Attempt, Run, ValPoint, in_state
 from service.store.upsert import insert
 from service.wire.protocol import Command, Held, Outcome, Report, RunReport
@@ -120,7 +121,7 @@ def held_by(session: Session, worker_id: int) -> list[Held]:
 
 
 def _locked(session: Session, run_ids: Iterable[int]) -> dict[int, Run]:
-    query = select(Run).where(Run.id.in_(list(run_ids))).order_by(Run.id).with_for_update()
+    query = select(Run).where(among(Run.id, set(run_ids))).order_by(Run.id).with_for_update()
     return {run.id: run for run in session.scalars(query.execution_options(populate_existing=True))}
 
 

@@ -6,6 +6,7 @@ from typing import cast
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
+from service.store.among import among
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, in_state
 from service.wire.views import Progress, RunState
 
@@ -18,7 +19,7 @@ def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
     """
     ids = [sweep.id for sweep in sweeps]
     sums = func.count().label("runs"), func.sum(Run.step).label("steps"), func.sum(Run.lane_share).label("lanes")
-    training = select(Run.sweep_id, *sums).where(in_state(Run.state, "running"), Run.sweep_id.in_(ids))
+    training = select(Run.sweep_id, *sums).where(in_state(Run.state, "running"), among(Run.sweep_id, ids))
     running = training.group_by(Run.sweep_id).cte("training").prefix_with("MATERIALIZED", dialect="postgresql")
     best = (
         select(Trial.id)
@@ -32,7 +33,7 @@ def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
         select(Sweep.id, Sweep.state, *counters, *(getattr(Sweep, f"runs_{state}") for state in ENDED_RUN_STATES))
         .add_columns(running.c.runs, running.c.steps, running.c.lanes, best.label("best"))
         .outerjoin(running, running.c.sweep_id == Sweep.id)
-        .where(Sweep.id.in_(ids))
+        .where(among(Sweep.id, ids))
     ).all()
     # Not joined: PostgreSQL may then read all trials rather than one for each sweep.
     winners = {trial.id: trial for trial in session.execute(_numbers([row.best for row in rows if row.best]))}
@@ -40,7 +41,7 @@ def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
 
 
 def _numbers(trial_ids: Sequence[int]) -> Select[int, int, float | None]:
-    return select(Trial.id, Trial.number, Trial.value).where(Trial.id.in_(trial_ids))
+    return select(Trial.id, Trial.number, Trial.value).where(among(Trial.id, trial_ids))
 
 
 def _progress(row: Row[*tuple[object, ...]], best: Row[int, int, float | None] | None) -> Progress:

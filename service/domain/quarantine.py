@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from service.domain import attempts, results
 from service.domain.attempts import Ended
 from service.store import clock
+from service.store.among import among
 from service.store.tables import SUSPECT, Run, Worker, in_state
 
 GUILTY = 3
@@ -92,7 +93,7 @@ def judge(session: Session, run_ids: Sequence[int]) -> None:
     """
     locked = results.lock(session, run_ids)
     now = clock.now(session)
-    query = select(Run).where(Run.id.in_(run_ids)).order_by(Run.id).with_for_update()
+    query = select(Run).where(among(Run.id, run_ids)).order_by(Run.id).with_for_update()
     runs = session.scalars(query.execution_options(populate_existing=True)).all()
     leases = [(run, run.lease_expires_at) for run in runs if run.state == "running"]
     guilty = []

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import tally
 from service.store import clock
+from service.store.among import among
 from service.store.tables import ENDED_RUN_STATES, ENDED_SWEEP_STATES, Run, Sweep, Trial, in_state
 from service.wire.views import RunState
 
@@ -29,9 +30,9 @@ def lock(session: Session, run_ids: Collection[int]) -> Locked:
     """Lock the sweeps and trials of runs that are about to end, before the runs themselves are locked."""
     if not run_ids:
         return Locked({}, {})
-    of_runs = select(Run.sweep_id).where(Run.id.in_(run_ids))
+    of_runs = select(Run.sweep_id).where(among(Run.id, run_ids))
     sweeps = select(Sweep).where(Sweep.id.in_(of_runs)).order_by(Sweep.id)
-    of_runs = select(Run.trial_id).where(Run.id.in_(run_ids))
+    of_runs = select(Run.trial_id).where(among(Run.id, run_ids))
     trials = select(Trial).where(Trial.id.in_(of_runs)).order_by(Trial.id)
     now = {"populate_existing": True}
     return Locked(
@@ -68,7 +69,7 @@ def _replicates(session: Session, runs: Sequence[Run], sweeps: Mapping[int, Swee
     several = {run.trial_id for run in runs if sweeps[run.sweep_id].spec["replicates"] > 1}
     found = {run.trial_id: [run] for run in runs if run.trial_id not in several}
     if several:
-        for run in session.scalars(select(Run).where(Run.trial_id.in_(several)).order_by(Run.replicate)):
+        for run in session.scalars(select(Run).where(among(Run.trial_id, several)).order_by(Run.replicate)):
             found.setdefault(run.trial_id, []).append(run)
     return found
 
@@ -77,7 +78,7 @@ def _end_waiting(session: Session, trial_ids: Collection[int]) -> Sequence[Run]:
     """End the queued runs of pruned trials; one that is just being claimed is pruned when it first reports."""
     if not trial_ids:
         return []
-    query = select(Run).where(Run.trial_id.in_(trial_ids), in_state(Run.state, "queued")).order_by(Run.id)
+    query = select(Run).where(among(Run.trial_id, trial_ids), in_state(Run.state, "queued")).order_by(Run.id)
     now = clock.now(session)
     waiting = session.scalars(query.with_for_update(skip_locked=True)).all()
     for run in waiting:

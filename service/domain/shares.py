@@ -17,6 +17,7 @@ from service.domain.placement import ANY, Fit
 from service.domain.usage import Used
 from service.errors import NotFoundError
 from service.store import clock
+from service.store.among import among
 from service.store.tables import QUEUE_ORDER, Run, Sweep, Team, Worker, in_state
 from service.wire.shares import ShareSpec, ShareView
 
@@ -80,7 +81,7 @@ def hours_left(team: Team, used: Used) -> float:
 
 def reasons(session: Session, team_ids: Collection[int], policy: Policy = USUAL) -> dict[int, str]:
     """Why the runs of teams wait that may have no more lanes now, by the teams' ids."""
-    query = select(Team).where(Team.id.in_(team_ids), Team.lane_quota.is_not(None) | Team.hour_quota.is_not(None))
+    query = select(Team).where(among(Team.id, team_ids), Team.lane_quota.is_not(None) | Team.hour_quota.is_not(None))
     limited = session.scalars(query).all()
     if not limited:
         return {}

@@ -14,6 +14,7 @@ from service.domain.plan import Plan
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.store import bulk, clock
+from service.store.among import among
 from service.store.tables import ENDED_SWEEP_STATES, Attempt, Event, Run, Sweep, Team, Trial, User
 from service.wire.sweep import SweepSpec
 from service.wire.views import Finding, SweepPage, SweepView
@@ -170,7 +171,7 @@ def lock_leased(session: Session, sweep_id: int) -> None:
 
 def not_begun(session: Session, sweep_ids: Collection[int]) -> list[int]:
     """Those of some sweeps that are still queued."""
-    queued = select(Sweep.id).where(Sweep.id.in_(sweep_ids), Sweep.state == "queued").order_by(Sweep.id)
+    queued = select(Sweep.id).where(among(Sweep.id, sweep_ids), Sweep.state == "queued").order_by(Sweep.id)
     return list(session.scalars(queued))
 
 
@@ -241,7 +242,7 @@ def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> 
             select(Sweep.id, Team.name, User.name)
             .join(Team, Sweep.team_id == Team.id)
             .join(User, Sweep.user_id == User.id)
-            .where(Sweep.id.in_(ids))
+            .where(among(Sweep.id, ids))
         )
     }
     counted, costs = progress.of_sweeps(session, sweeps), usage.of_sweeps(session, ids)

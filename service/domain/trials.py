@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 from service.domain import attempts, descriptions
 from service.domain.access import Principal
 from service.errors import NotFoundError
+from service.store.among import among
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
 from service.wire.views import AttemptView, RunDetail, RunState, RunView, TrialPage, TrialView
 
-# What is shown of a run: a page has hundreds, and whole objects of all columns take three times as long.
-_SHOWN = (
+# What is shown of a trial, and of a run: pages have hundreds, and whole objects of all columns take thrice as long.
+SHOWN = Trial.id, Trial.number, Trial.state, Trial.value, Trial.spread, Trial.schedule, Trial.optimizer
+_OF_RUN = (
     *(Run.id, Run.trial_id, Run.replicate, Run.seed, Run.state, Run.step, Run.total_steps, Run.value),
     *(Run.device_seconds, Run.attempt_seconds, Run.joules, Run.attempt, Run.cause, Run.error, Run.mlflow_run_id),
 )
@@ -21,10 +23,10 @@ _SHOWN = (
 
 def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
     """Trials of a sweep in the order of their numbers, above the number `cursor`."""
-    query = select(Trial).where(Trial.sweep_id == sweep.id).order_by(Trial.number).limit(limit + 1)
+    query = select(*SHOWN).where(Trial.sweep_id == sweep.id).order_by(Trial.number).limit(limit + 1)
     if cursor is not None:
         query = query.where(Trial.number > cursor)
-    found = session.scalars(query).all()
+    found = session.execute(query).all()
     shown = found[:limit]
     return TrialPage(
         items=views(session, sweep, shown, mlflow_url), next_cursor=shown[-1].number if len(found) > limit else None
@@ -43,13 +45,18 @@ def find(session: Session, sweep: Sweep, number: int) -> Trial:
     return trial
 
 
-def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: str | None) -> list[TrialView]:
-    """Trials with their runs. A trial that has not ended is running as soon as one of its runs is, else as paused."""
+def views(
+    session: Session, sweep: Sweep, trials: Sequence[Trial | Row[*tuple[Any, ...]]], mlflow_url: str | None
+) -> list[TrialView]:
+    """Trials, or what is `SHOWN` of them, with their runs.
+
+    A trial that has not ended is running as soon as one of its runs is, else as paused.
+    """
     runs: dict[int, list[RunView]] = {trial.id: [] for trial in trials}
     found = session.execute(
-        select(*_SHOWN, Worker.name.label("worker"))
+        select(*_OF_RUN, Worker.name.label("worker"))
         .outerjoin(Worker, Run.worker_id == Worker.id)
-        .where(Run.trial_id.in_(runs))
+        .where(among(Run.trial_id, runs))
         .order_by(Run.trial_id, Run.replicate)
     ).all()
     made = attempts.views(session, found)
@@ -70,7 +77,7 @@ def views(session: Session, sweep: Sweep, trials: Sequence[Trial], mlflow_url: s
     ]
 
 
-def _state(trial: Trial, runs: Sequence[RunView]) -> RunState:
+def _state(trial: Trial | Row[*tuple[Any, ...]], runs: Sequence[RunView]) -> RunState:
     states = {run.state for run in runs}
     if trial.state == "queued" and states & {"running", "paused"}:
         return "running" if "running" in states else "paused"

@@ -5,13 +5,14 @@ reports of an attempt only grows, so a report that comes twice is charged once. 
 together are charged at most for the time since it was charged last, by the database's clock.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
+from service.store.among import among
 from service.store.tables import Attempt, Run, TeamUsage, Usage, Worker
 from service.store.upsert import insert
 from service.wire.protocol import RunReport
@@ -84,10 +85,10 @@ def of_teams(session: Session, now: datetime, half_life: timedelta) -> dict[int,
     return found
 
 
-def of_sweeps(session: Session, sweep_ids: Iterable[int]) -> dict[int, tuple[float, float | None]]:
+def of_sweeps(session: Session, sweep_ids: Collection[int]) -> dict[int, tuple[float, float | None]]:
     """The device-seconds and joules of sweeps, by their ids; of those that have cost something."""
     sums = func.sum(Usage.device_seconds), func.sum(Usage.joules)
-    query = select(Usage.sweep_id, *sums).where(Usage.sweep_id.in_(list(sweep_ids))).group_by(Usage.sweep_id)
+    query = select(Usage.sweep_id, *sums).where(among(Usage.sweep_id, sweep_ids)).group_by(Usage.sweep_id)
     return {sweep_id: (seconds, joules) for sweep_id, seconds, joules in session.execute(query)}
 
 
@@ -141,7 +142,7 @@ def _add_to_sweeps(session: Session, worker_id: int, costs: Iterable[_Cost], now
 def _add_to_teams(session: Session, part: int, costs: Iterable[_Cost], now: datetime, half_life: timedelta) -> None:
     sums = _sums(costs, lambda run: run.team_id)
     month = month_of(now)
-    query = select(TeamUsage).where(TeamUsage.team_id.in_(sums), TeamUsage.part == part)
+    query = select(TeamUsage).where(among(TeamUsage.team_id, sums), TeamUsage.part == part)
     query = query.order_by(TeamUsage.team_id).with_for_update().execution_options(populate_existing=True)
     rows = {row.team_id: row for row in session.scalars(query)}
     if len(rows) < len(sums):

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
@@ -28,6 +29,7 @@ BUSY_SECONDS = 30
 CONNECTIONS = 32
 IDLE_SECONDS = 1.0
 WRITE = {"rampline_write": True}
+_JSON: dict[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
 
 
 def engine_for(database_url: str) -> Engine:
@@ -40,7 +42,7 @@ def engine_for(database_url: str) -> Engine:
     if "options" not in url.query:
         url = url.update_query_dict({"options": f"-csearch_path={SCHEMA} -ctimezone=utc"})
     # None beyond the pool: those would be closed after each use, just when there is most to do.
-    engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, connect_args=POSTGRES_OPTIONS)
+    engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, connect_args=POSTGRES_OPTIONS, **_JSON)
     _ping_when_idle(engine)
     return engine
 
@@ -66,7 +68,7 @@ def _ping_when_idle(engine: Engine) -> None:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, connect_args={"timeout": BUSY_SECONDS}, **_JSON)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: SqliteConnection, _record: ConnectionPoolEntry) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from optuna.storages import RDBStorage
+from sqlalchemy import Engine
 
 from service.domain.axes import Point
 from service.domain.past import Past
@@ -45,6 +46,11 @@ class Studies:
         self._records = Records(url)
         self._surrogate = Surrogate()
         self._evolutions: OrderedDict[str, dict[str, Evolution]] = OrderedDict()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the storage."""
+        return self._records.storage.engine
 
     def propose(
         self,

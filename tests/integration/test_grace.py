@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from service.courtesy import Courtesy
 from service.dispatch import Dispatcher
 from service.grace import NAME, Grace
 from service.meters import Meters
@@ -58,7 +59,7 @@ def another_gets(harness: Harness) -> int:
 
 def test_a_service_that_nobody_knows_of_gives_every_worker_the_time_of_a_lease(harness: Harness) -> None:
     hold_everything(harness, seconds=-1)
-    dispatcher = Dispatcher(harness.store, harness.sampling, LEASE_SECONDS, Meters())
+    dispatcher = Dispatcher(harness.store, harness.sampling, LEASE_SECONDS, Meters(), Courtesy())
     claim = Claim(worker_id=harness.worker(), lanes=4)
     assert anyio.run(dispatcher.claim, claim).leases == []
 

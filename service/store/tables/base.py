@@ -13,7 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    literal,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -65,7 +65,8 @@ def in_state(column: InstrumentedAttribute[str] | InstrumentedAttribute[str | No
 
     A bound value would hide it from the planner, which then could not use the partial indexes.
     """
-    return column == literal(state, literal_execute=True)
+    assert state.isidentifier()
+    return column == literal_column(f"'{state}'")
 
 
 class Base(DeclarativeBase):
