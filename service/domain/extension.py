@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-import schedules
 from service.domain import descriptions, lifecycle, reopening, sweeps
 from service.domain.access import Principal
 from service.domain.plan import MAX_RUNS, Plan, distinct
@@ -166,7 +165,7 @@ def _further_points(plan: Plan, trials: Sequence[Trial]) -> tuple[list[Configura
     points = [plan.space.configuration(point) for point in plan.space.grid()]
     candidates = [_comparable(point) for point in points]
     both = [*present, *candidates]
-    kept, _ = distinct(both, [schedules.build(one.schedule) for one in both])
+    kept, _ = distinct(both, [one.built for one in both])
     new = {id(one) for one in kept}
     further = [point for point, candidate in zip(points, candidates, strict=True) if id(candidate) in new]
     ordered = plan.space.spec.trials
@@ -183,7 +182,7 @@ def _at_further_lengths(space: SearchSpace, trials: Sequence[Trial], lengths: se
     """Every configuration that there is, at each of these lengths."""
     points = [{HORIZON: length, **_without_horizon(trial)} for length in sorted(lengths) for trial in trials]
     configurations = [space.configuration(point) for point in points]
-    kept, _ = distinct(configurations, [schedules.build(one.schedule) for one in configurations])
+    kept, _ = distinct(configurations, [one.built for one in configurations])
     return kept
 
 

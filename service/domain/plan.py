@@ -186,7 +186,7 @@ class _Problems:
 
     def of_configuration(self, configuration: Configuration) -> schedules.Schedule | None:
         try:
-            return schedules.build(configuration.schedule)
+            return configuration.built
         except schedules.ScheduleError as error:
             place = self._place(configuration, error.field)
             if place not in self._of_axes:  # what is wrong with an axis as such was said

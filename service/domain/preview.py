@@ -35,7 +35,7 @@ def schedule_preview(schedule: schedules.Schedule) -> SchedulePreview:
 
 
 def _curves(configurations: list[Configuration]) -> list[Curve]:
-    distinct = {schedules.build(configuration.schedule): None for configuration in configurations[: 8 * MAX_CURVES]}
+    distinct = {configuration.built: None for configuration in configurations[: 8 * MAX_CURVES]}
     return [_curve(schedule) for schedule in list(distinct)[:MAX_CURVES]]
 
 

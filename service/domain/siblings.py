@@ -8,7 +8,6 @@ from hashlib import sha256
 
 import numpy as np
 
-import schedules
 from service.domain.space import Configuration
 
 # Rates are compared at these updates: at growing distances few tell, nearly enough, where two schedules part.
@@ -41,14 +40,13 @@ def trunks(sweep_id: int, configurations: Sequence[Configuration], shortest: int
     """
     beginning = max(1, shortest // 20)
     digests = []
-    for configuration in configurations:
-        schedule = schedules.build(configuration.schedule)
-        rates = schedule.rates_at(_UPDATES[np.minimum(beginning, schedule.total_steps) >= _UPDATES])
-        digests.append(sha256(f"{sweep_id} {configuration.optimizer!r} ".encode() + rates.tobytes()).hexdigest()[:32])
+    for one in configurations:
+        rates = one.built.rates_at(_UPDATES[np.minimum(beginning, one.built.total_steps) >= _UPDATES])
+        digests.append(sha256(f"{sweep_id} {one.optimizer!r} ".encode() + rates.tobytes()).hexdigest()[:32])
     return digests
 
 
 def _rates(configuration: Configuration) -> list[float]:
-    schedule = schedules.build(configuration.schedule)
+    schedule = configuration.built
     rates: list[float] = schedule.rates_at(_UPDATES[schedule.total_steps >= _UPDATES]).tolist()
     return rates
