@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 
 # How long a report, or a round of the background's, steps aside altogether.
 REPORT_SECONDS = 0.05
-ROUND_SECONDS = 0.2
+ROUND_SECONDS = 0.1
 
 
 @dataclass
@@ -39,9 +39,13 @@ def stepping_aside(seconds: float) -> Iterator[None]:
 
 
 class Courtesy:
-    """Knows whether somebody is waited for in this process. Safe to share between threads."""
+    """Knows whether somebody is waited for in this process. Safe to share between threads.
+
+    `waiting` is how many threads step aside just now.
+    """
 
     def __init__(self) -> None:
+        self.waiting = 0
         self._urgent = 0
         self._changed = threading.Condition()
 
@@ -73,5 +77,7 @@ class Courtesy:
             return
         started = time.monotonic()
         with self._changed:
+            self.waiting += 1
             self._changed.wait_for(lambda: not self.is_wanted, patience.seconds)
+            self.waiting -= 1
         patience.seconds -= time.monotonic() - started

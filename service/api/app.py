@@ -150,8 +150,9 @@ def _parts(settings: Settings) -> Parts:
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
     courtesy = Courtesy()
-    courtesy.listen(store.engine)
-    courtesy.listen(studies.engine)
+    if not store.is_sqlite:  # there one writes at a time: who steps aside would hold up whom it lets pass
+        courtesy.listen(store.engine)
+        courtesy.listen(studies.engine)
     sampling = Sampling(store, studies, settings.policy)
     token_key, token_use = TokenKey.of(settings), TokenUse(store)
     rates = Rates(person=settings.rate, worker=settings.worker_rate, stranger=settings.stranger_rate)

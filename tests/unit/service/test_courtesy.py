@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.api.people import PeopleFirst
 from service.courtesy import Courtesy, stepping_aside
+from tests.waiting import wait_until
 
 _LONG = 30.0
 
@@ -51,7 +52,7 @@ def test_a_statement_waits_until_the_page_is_made(courtesy: Courtesy, engine: En
     with courtesy.urgent(), courtesy.urgent():
         worker.start()
         assert asked.wait(_LONG)
-        worker.join(0.05)  # it would be done by now
+        wait_until(lambda: courtesy.waiting == 1)
         order.append("person")
     worker.join(_LONG)
     assert order == ["person", "worker"]
