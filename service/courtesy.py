@@ -1,8 +1,8 @@
 """Who is waited for goes first: people wait for a page, and a free lane for a claim; for a report nobody does.
 
-Python computes for one thread of a process at a time, and knows no priorities: a page that meets three reports takes
-four times as long as it takes alone. So reports, and the work in the background, step aside before each statement of
-theirs while a page or a claim is being answered; for a bounded time, so that however many there are, the work goes on.
+Python computes for one thread of a process at a time, and knows no priorities: a page takes turns with every report
+that it meets. So reports, and the work in the background, step aside before each statement of theirs while a page or a
+claim is being answered; for a bounded time, so that however many there are, the work goes on.
 """
 
 import threading

@@ -110,13 +110,10 @@ class Dispatcher:
         changes, until = self._nothing
         if not first and changes == self._changes and time.monotonic() < until:
             return [], until - time.monotonic()
-        return await to_thread.run_sync(partial(self._try, request, hung_up, first=first), limiter=self._threads)
+        with self._courtesy.urgent():
+            return await to_thread.run_sync(partial(self._try, request, hung_up, first=first), limiter=self._threads)
 
     def _try(self, request: Claim, hung_up: Callable[[], bool], *, first: bool) -> tuple[list[Lease], float]:
-        with self._courtesy.urgent():
-            return self._granted(request, hung_up, first=first)
-
-    def _granted(self, request: Claim, hung_up: Callable[[], bool], *, first: bool) -> tuple[list[Lease], float]:
         started, changes = time.perf_counter(), self._changes
         self._grace.watch()
         with self._store.read() as session:

@@ -9,11 +9,16 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import anyio
+
 from service.domain import leases, workers
 from service.domain.fairness import USUAL, Policy
 from service.domain.leases import Ending, Refusal
 from service.store.engine import Store
 from service.wire.protocol import Command, Report
+
+# While they step aside (see `service.courtesy`), whoever goes first needs a thread.
+AT_ONCE = 6
 
 
 @dataclass
@@ -27,12 +32,13 @@ class _Wish:
 
 
 class Reports:
-    """Takes reports. Safe to share between threads."""
+    """Takes reports, in `threads` of their own. Safe to share between threads."""
 
     def __init__(self, store: Store, lease_seconds: float, policy: Policy = USUAL) -> None:
         self._store = store
         self._lease_seconds = lease_seconds
         self._policy = policy
+        self.threads = anyio.CapacityLimiter(AT_ONCE)
         self._turn = threading.Lock()
         self._mutex = threading.Lock()
         self._waiting: list[_Wish] = []

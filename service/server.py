@@ -46,10 +46,10 @@ _BACKLOG = 2048
 _GRACE_SECONDS = 5
 # A request gives the interpreter away at each of its twenty statements, and waits this long to have it back from each
 # thread that computes; Python's own 5 ms would make that 100.
-# Objects between two collections of garbage, and the oldest are gone through every thousandth time: with Python's own
-# 700, 10 and 10 a server at work stands still for 50 ms every two seconds.
-_GARBAGE = 10_000, 20, 50
 _SWITCH_SECONDS = 0.0001
+# Objects between two collections of garbage, and the oldest are gone through every thousandth time: with Python's own
+# 700, 10 and 10 a server at work stands still for 50 ms every three seconds.
+_GARBAGE = 10_000, 20, 50
 _END_SECONDS = 25.0  # for all that has to end; then the process does, whatever hangs
 
 

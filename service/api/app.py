@@ -81,8 +81,6 @@ ANYWHERE = (
 # Requests that are worked on at the same time. Python computes for one of them at a time; were more let in, they would
 # all take turns, and with hundreds of workers all of them be late. Claims that wait hold none (see `service.dispatch`).
 THREADS = 6
-# Reports have threads of their own: while they step aside (see `service.courtesy`), whoever goes first needs one.
-REPORTS_AT_ONCE = 6
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -175,7 +173,6 @@ def _parts(settings: Settings) -> Parts:
         sampling=sampling,
         dispatcher=dispatcher,
         reports=Reports(store, settings.lease_seconds, settings.policy),
-        reporting=anyio.CapacityLimiter(REPORTS_AT_ONCE),
         pruning=Pruning(store),
         reconciler=Reconciler(steps),
         token_key=token_key,

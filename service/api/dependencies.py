@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from fastapi import Depends, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -48,7 +47,6 @@ class Parts:
     sampling: Sampling
     dispatcher: Dispatcher
     reports: Reports
-    reporting: CapacityLimiter
     pruning: Pruning
     reconciler: Reconciler
     token_key: TokenKey

@@ -29,7 +29,7 @@ async def claim(request: Claim, service: Service, _worker: WorkerCaller, version
 async def report(request: Report, service: Service, _worker: WorkerCaller, version: Version) -> Response:
     """News of all lanes in one call; renews their leases and answers with a command for each."""
     logs.bind(worker_id=request.worker_id)
-    orders = await to_thread.run_sync(_orders, service, request, limiter=service.reporting)
+    orders = await to_thread.run_sync(_orders, service, request, limiter=service.reports.threads)
     if any(run.outcome is not None for run in request.runs):
         service.reconciler.wake()
         service.dispatcher.wake()

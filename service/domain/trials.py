@@ -13,8 +13,8 @@ from service.store.among import among
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
 from service.wire.views import AttemptView, RunDetail, RunState, RunView, TrialPage, TrialView
 
-# What is shown of a trial, and of a run: pages have hundreds, and whole objects of all columns take thrice as long.
-SHOWN = Trial.id, Trial.number, Trial.state, Trial.value, Trial.spread, Trial.schedule, Trial.optimizer
+# What is shown of trials and runs: a page has hundreds, and whole objects of all columns take longer.
+_OF_TRIAL = Trial.id, Trial.number, Trial.state, Trial.value, Trial.spread, Trial.schedule, Trial.optimizer
 _OF_RUN = (
     *(Run.id, Run.trial_id, Run.replicate, Run.seed, Run.state, Run.step, Run.total_steps, Run.value),
     *(Run.device_seconds, Run.attempt_seconds, Run.joules, Run.attempt, Run.cause, Run.error, Run.mlflow_run_id),
@@ -23,7 +23,7 @@ _OF_RUN = (
 
 def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
     """Trials of a sweep in the order of their numbers, above the number `cursor`."""
-    query = select(*SHOWN).where(Trial.sweep_id == sweep.id).order_by(Trial.number).limit(limit + 1)
+    query = select(*_OF_TRIAL).where(Trial.sweep_id == sweep.id).order_by(Trial.number).limit(limit + 1)
     if cursor is not None:
         query = query.where(Trial.number > cursor)
     found = session.execute(query).all()
@@ -48,7 +48,7 @@ def find(session: Session, sweep: Sweep, number: int) -> Trial:
 def views(
     session: Session, sweep: Sweep, trials: Sequence[Trial | Row[*tuple[Any, ...]]], mlflow_url: str | None
 ) -> list[TrialView]:
-    """Trials, or what is `SHOWN` of them, with their runs.
+    """Trials, or what is shown of them, with their runs.
 
     A trial that has not ended is running as soon as one of its runs is, else as paused.
     """

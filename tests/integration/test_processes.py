@@ -138,6 +138,7 @@ def test_processes_do_not_outlive_the_one_that_looks_after_them(group: Group) ->
     group.process.kill()
     group.process.wait(30)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in members))
+    assert group.members() == []
 
 
 def test_sqlite_refuses_several_processes_and_says_what_to_do(tmp_path: Path) -> None:
