@@ -12,6 +12,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import best, descriptions, progress
+from service.domain.sweeps import Glance
 from service.errors import NotFoundError
 from service.patience import Patience
 from service.store import clock
@@ -181,7 +182,7 @@ def _outcome(session: Session, sweep: Sweep) -> tuple[dict[str, float], dict[str
     metrics |= {"trials_done": counted.trials_done, "updates_done": counted.updates_done}
     tags = {"rampline.outcome": sweep.state, "rampline.state": sweep.state}
     try:
-        winner = best.best(session, sweep, None)
+        winner = best.best(session, Glance.at(sweep), None)
     except NotFoundError:
         return metrics, tags, {}
     assert winner.trial.value is not None

@@ -134,7 +134,7 @@ def _told(store: Store) -> dict[str, object]:
         told: dict[str, object] = {}
         for sweep in found:
             try:
-                winner = best.best(session, sweep, None).trial.number
+                winner = best.best(session, sweeps.Glance.at(sweep), None).trial.number
             except NotFoundError:
                 winner = None
             ends = [end.model_dump() for _, end in events.ends(session, sweep.id, 0, 1000)]

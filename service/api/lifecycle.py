@@ -114,7 +114,7 @@ def clone(
 
 def _done(service: Parts, act: Callable[[Session], Sweep]) -> SweepView:
     with service.store.write() as session:
-        view = sweeps.views(session, [act(session)], service.settings.mlflow_public)[0]
+        view = sweeps.views(session, [act(session).id], service.settings.mlflow_public)[0]
     service.dispatcher.wake()
     service.reconciler.wake()
     return view

@@ -76,8 +76,8 @@ def list_sweeps(
 def get_sweep(sweep_id: SweepId, service: Service, viewer: Viewer) -> SweepView:
     """A sweep's specification, state, counts and best value so far."""
     with service.store.read() as session:
-        sweep = sweeps.find(session, viewer, sweep_id)
-        return sweeps.views(session, [sweep], service.settings.mlflow_public)[0]
+        sweep = sweeps.glance(session, viewer, sweep_id)
+        return sweeps.views(session, [sweep.id], service.settings.mlflow_public)[0]
 
 
 @router.post("/{sweep_id}/cancel", summary="End a sweep now", responses=responses(NotFoundError))
@@ -85,7 +85,7 @@ def cancel(sweep_id: SweepId, service: Service, member: Member) -> SweepView:
     """Queued runs never start; running ones stop at their workers' next report. Doing it twice changes nothing."""
     with service.store.write() as session:
         sweep = sweeps.cancel(session, member, sweep_id)
-        view = sweeps.views(session, [sweep], service.settings.mlflow_public)[0]
+        view = sweeps.views(session, [sweep.id], service.settings.mlflow_public)[0]
     service.reconciler.wake()
     return view
 
@@ -96,7 +96,7 @@ def list_trials(
 ) -> TrialPage:
     """Configurations, values and runs, in the order of the trials' numbers."""
     with service.store.read() as session:
-        sweep = sweeps.find(session, viewer, sweep_id)
+        sweep = sweeps.glance(session, viewer, sweep_id)
         return trials.page(session, sweep, service.settings.mlflow_public, cursor, limit)
 
 
@@ -104,16 +104,15 @@ def list_trials(
 def get_trial(sweep_id: SweepId, number: TrialNumber, service: Service, viewer: Viewer) -> TrialView:
     """A configuration, its value over the replicates, and its runs."""
     with service.store.read() as session:
-        sweep = sweeps.find(session, viewer, sweep_id)
-        trial = trials.find(session, sweep, number)
-        return trials.views(session, sweep, [trial], service.settings.mlflow_public)[0]
+        sweep = sweeps.glance(session, viewer, sweep_id)
+        return trials.find(session, sweep, number, service.settings.mlflow_public)
 
 
 @router.get("/{sweep_id}/best", summary="The best trial and its code", responses=responses(NotFoundError))
 def get_best(sweep_id: SweepId, service: Service, viewer: Viewer) -> Best:
     """The trial of the smallest value, those that noise cannot tell from it, and PyTorch code that reproduces it."""
     with service.store.read() as session:
-        sweep = sweeps.find(session, viewer, sweep_id)
+        sweep = sweeps.glance(session, viewer, sweep_id)
         return best.best(session, sweep, service.settings.mlflow_public)
 
 
@@ -125,7 +124,7 @@ def queued(spec: SweepSpec, service: Parts, member: Principal, idempotency_key: 
         service.library.keep(text)
     with service.store.write() as session:
         sweep = sweeps.submit(session, member, plan, text, idempotency_key, origin)
-        view = sweeps.views(session, [sweep], service.settings.mlflow_public)[0]
+        view = sweeps.views(session, [sweep.id], service.settings.mlflow_public)[0]
     service.dispatcher.wake()
     service.reconciler.wake()
     return view

@@ -1,17 +1,20 @@
 """The attempts of runs: one for each lease, from its claim to its end."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import triage
 from service.store.among import among
 from service.store.tables import Attempt, Run, Trial, Worker
-from service.wire.views import AttemptView
+
+# What is shown of an attempt as it is stored.
+_SHOWN = "number", "started_at", "ended_at", "error", "resumed_from", "step", "note", "device_seconds"
 
 
 def begin(session: Session, run: Run) -> None:
@@ -76,36 +79,27 @@ def last_lost(session: Session, run: Run, count: int) -> list[tuple[Attempt, str
     return [(attempt, worker) for attempt, worker in session.execute(query)]
 
 
-def views(session: Session, runs: Iterable[Run | Row[*tuple[Any, ...]]]) -> dict[int, list[AttemptView]]:
-    """The attempts of runs, by the runs' ids, in their order."""
-    by_id = {run.id: run for run in runs}
-    found: dict[int, list[AttemptView]] = {run_id: [] for run_id in by_id}
-    times = Attempt.started_at, Attempt.ended_at
-    said = Attempt.outcome, Attempt.error, Attempt.resumed_from, Attempt.step, Attempt.note, Attempt.device_seconds
-    query = (
-        select(Attempt.run_id, Attempt.number, *times, *said, Worker.name.label("worker"))
-        .join(Worker, Attempt.worker_id == Worker.id)
-        .where(among(Attempt.run_id, by_id))
-        .order_by(Attempt.run_id, Attempt.number)
-    )
-    for attempt in session.execute(query):
-        found[attempt.run_id].append(
-            AttemptView(
-                number=attempt.number,
-                worker=attempt.worker,
-                started_at=attempt.started_at,
-                ended_at=attempt.ended_at,
-                outcome=attempt.outcome and triage.shown(attempt.outcome),
-                error=attempt.error,
-                resumed_from=attempt.resumed_from,
-                step=by_id[attempt.run_id].step if attempt.ended_at is None else attempt.step,
-                note=attempt.note,
-                device_seconds=by_id[attempt.run_id].attempt_seconds
-                if attempt.ended_at is None
-                else attempt.device_seconds,
-            )
-        )
+def of_runs(session: Session, now: Mapping[int, tuple[int, float]]) -> dict[int, list[dict[str, Any]]]:
+    """The attempts of runs, by the runs' ids, in their order, as `AttemptView` takes them.
+
+    `now` tells of each run how far its latest attempt is, and how long its device trained it.
+    """
+    found: dict[int, list[dict[str, Any]]] = {run_id: [] for run_id in now}
+    for run_id, outcome, worker, *values in session.execute(_query(), {"ids": now}):
+        attempt = dict(zip(_SHOWN, values, strict=True))
+        attempt["outcome"] = outcome and triage.shown(outcome)
+        attempt["worker"] = worker
+        if attempt["ended_at"] is None:
+            attempt["step"], attempt["device_seconds"] = now[run_id]
+        found[run_id].append(attempt)
     return found
+
+
+@cache
+def _query() -> Select[*tuple[Any, ...]]:
+    columns = Attempt.run_id, Attempt.outcome, Worker.name, *(getattr(Attempt, name) for name in _SHOWN)
+    attempts = select(*columns).join(Worker, Attempt.worker_id == Worker.id)
+    return attempts.where(among(Attempt.run_id, "ids")).order_by(Attempt.run_id, Attempt.number)
 
 
 def told(session: Session, trials: Sequence[Trial], runs: Sequence[Run]) -> dict[int, dict[str, int | float | str]]:

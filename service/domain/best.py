@@ -1,20 +1,22 @@
 """The answer of a sweep: its best trial, what noise cannot tell from it, and PyTorch code that reproduces it."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, bindparam
 from sqlalchemy.orm import Session
 
 from service.domain import trials
+from service.domain.sweeps import Glance
 from service.errors import NotFoundError
-from service.store.tables import Sweep, Trial, in_state
+from service.store.tables import Trial, in_state
 from service.wire.views import Best
 
 _MOST_TIES = 100
 
 
-def best(session: Session, sweep: Sweep, mlflow_url: str | None) -> Best:
+def best(session: Session, sweep: Glance, mlflow_url: str | None) -> Best:
     """The trial of the smallest value, and its ties.
 
     With replicates, a tie is a trial whose mean is within one standard error of the difference of the two means,
@@ -23,14 +25,11 @@ def best(session: Session, sweep: Sweep, mlflow_url: str | None) -> Best:
     Raises:
         NotFoundError: no trial has completed yet.
     """
-    completed = select(Trial).where(
-        Trial.sweep_id == sweep.id, in_state(Trial.state, "completed"), Trial.value.is_not(None)
-    )
-    ranked = session.scalars(completed.order_by(Trial.value, Trial.number).limit(_MOST_TIES)).all()
+    ranked = session.execute(_ranked(), {"sweep": sweep.id}).all()
     if not ranked:
         raise NotFoundError(f"sweep {sweep.id} has no completed trial yet; try again when one has ended")
     first = ranked[0]
-    ties = [trial for trial in ranked[1:] if _tie(first, trial, int(sweep.spec["replicates"]))]
+    ties = [trial for trial in ranked[1:] if _tie(first, trial, sweep.replicates)]
     shown = trials.views(session, sweep, [first, *ties], mlflow_url)
     return Best(trial=shown[0], ties=shown[1:], code=code(first.schedule, first.optimizer))
 
@@ -59,10 +58,14 @@ def code(schedule: Mapping[str, Any], optimizer: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "    optimizer.step()", "    rates.step()", ""])
 
 
-def _tie(first: Trial, other: Trial, replicates: int) -> bool:
-    assert first.value is not None
-    assert other.value is not None
+@cache
+def _ranked() -> Select[*tuple[Any, ...]]:
+    completed = Trial.sweep_id == bindparam("sweep"), in_state(Trial.state, "completed"), Trial.value.is_not(None)
+    return trials.query().where(*completed).order_by(Trial.value, Trial.number).limit(_MOST_TIES)
+
+
+def _tie(first: Row[*tuple[Any, ...]], other: Row[*tuple[Any, ...]], replicates: int) -> bool:
     if first.spread is None or other.spread is None:
-        return other.value == first.value
-    error: float = ((first.spread**2 + other.spread**2) / replicates) ** 0.5
-    return other.value - first.value <= error
+        return bool(other.value == first.value)
+    error = ((first.spread**2 + other.spread**2) / replicates) ** 0.5
+    return bool(other.value - first.value <= error)

@@ -15,11 +15,12 @@ from service.wire.sweep import Optimizer, SweepSpec
 
 def spec_of(sweep: Sweep) -> SweepSpec:
     """A sweep's specification. To check a large one takes longer than to find it, and the stored ones were checked."""
-    return _spec(to_json(sweep.spec))
+    return spec_from(to_json(sweep.spec).decode())
 
 
 @lru_cache(maxsize=1024)
-def _spec(stored: bytes) -> SweepSpec:
+def spec_from(stored: str) -> SweepSpec:
+    """The same from its JSON."""
     return SweepSpec.model_validate(from_json(stored))
 
 

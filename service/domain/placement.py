@@ -4,9 +4,9 @@ A run carries what its sweep requires as a text, the key (`Resources.key`), empt
 time. So a claim compares the worker with each of them once, and the queue only looks for runs of the keys that fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -57,17 +57,16 @@ def fit_of(session: Session, worker_id: int, shape: str | None) -> Fit:
     return Fit(shape, ("", *(key for key in sorted(keys) if offer.serves(Resources.of_key(key)))))
 
 
-def waiting(session: Session, sweeps: Sequence[Sweep]) -> dict[int, str | None]:
-    """Why sweeps wait for no worker that there is or could be; None for those that are or will be served."""
-    if not any(sweep.state in OPEN for sweep in sweeps):
-        return {sweep.id: None for sweep in sweeps}
-    offers, obtainable = _offers(session), _obtainable(session)
-    reasons: dict[str, str | None] = {}
-    for sweep in sweeps:
-        if sweep.requirement not in reasons:
-            wanted = Resources.model_validate(sweep.spec.get("resources", {}))  # as it was written
-            reasons[sweep.requirement] = _reason(wanted, offers, obtainable)
-    return {sweep.id: reasons[sweep.requirement] if sweep.state in OPEN else None for sweep in sweeps}
+def reasons(session: Session, wanted: Mapping[str, Resources]) -> dict[str, str | None]:
+    """Why runs of some requirements wait for no worker that there is or could be; None if they are or will be served.
+
+    What is `wanted` is given by the keys, as somebody wrote it, since one key may have been written in several ways.
+    """
+    if not wanted:
+        return {}
+    since = clock.now(session) - HEARD_WITHIN
+    offers, obtainable = _offers(session, since), _obtainable(session, since)
+    return {key: _reason(resources, offers, obtainable) for key, resources in wanted.items()}
 
 
 def demand(session: Session) -> list[Demand]:
@@ -89,9 +88,8 @@ def _unmade(session: Session, key: str) -> int:
     return sum((one.trials_total - one.trials_made) * int(one.spec["replicates"]) for one in session.scalars(asking))
 
 
-def _offers(session: Session) -> list[Offer]:
+def _offers(session: Session, since: datetime) -> list[Offer]:
     """What the workers have that live."""
-    since = clock.now(session) - HEARD_WITHIN
     kinds = select(Worker.device, Worker.device_name, Worker.memory_gib, Worker.labels).distinct()
     rows = session.execute(kinds.where(Worker.left_at.is_(None), Worker.last_seen_at > since)).all()
     return [
@@ -100,9 +98,8 @@ def _offers(session: Session) -> list[Offer]:
     ]
 
 
-def _obtainable(session: Session) -> list[Offer]:
+def _obtainable(session: Session, since: datetime) -> list[Offer]:
     """What fleets could obtain."""
-    since = clock.now(session) - HEARD_WITHIN
     fleets = session.scalars(select(Fleet).where(Fleet.seen_at > since, Fleet.most > 0)).all()
     supplies = [Supply.model_validate(supply) for fleet in fleets for supply in fleet.supplies]
     return [supply.offer for supply in supplies if supply.workers]

@@ -1,10 +1,11 @@
 """Sweeps: submitted, listed, looked at, cancelled."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import Select, Text, bindparam, cast, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import corpora, descriptions, placement, progress, results, shares, siblings, tally, usage
@@ -148,8 +149,35 @@ def find(session: Session, principal: Principal, sweep_id: int) -> Sweep:
     """
     sweep = session.get(Sweep, sweep_id) if sweep_id < 2**63 else None
     if sweep is None or not principal.may_see(sweep.team_id):
-        raise NotFoundError(f"there is no sweep {sweep_id}; GET /api/v1/sweeps lists yours")
+        raise _none(sweep_id)
     return sweep
+
+
+class Glance(NamedTuple):
+    """What the pages of a sweep's trials need of the sweep."""
+
+    id: int
+    team_id: int
+    replicates: int
+    trials_made: int
+    mlflow_experiment_id: str | None
+
+    @classmethod
+    def at(cls, sweep: Sweep) -> "Glance":
+        """A glance at a sweep that has been read."""
+        return cls(sweep.id, sweep.team_id, sweep.spec["replicates"], sweep.trials_made, sweep.mlflow_experiment_id)
+
+
+def glance(session: Session, principal: Principal, sweep_id: int) -> Glance:
+    """A glance at a sweep that the caller may see.
+
+    Raises:
+        NotFoundError: as `find`.
+    """
+    row = session.execute(_glance(), {"sweep": sweep_id}).one_or_none()
+    if row is None or not principal.may_see(row.team_id):
+        raise _none(sweep_id)
+    return Glance(*row)
 
 
 def locked(session: Session, principal: Principal, sweep_id: int) -> Sweep:
@@ -221,7 +249,7 @@ def page(
     session: Session, principal: Principal, mlflow_url: str | None, cursor: int | None, limit: int, state: str | None
 ) -> SweepPage:
     """Sweeps that the caller may see, newest first, below the sweep number `cursor`."""
-    query = select(Sweep).order_by(Sweep.id.desc()).limit(limit + 1)
+    query = select(Sweep.id).order_by(Sweep.id.desc()).limit(limit + 1)
     if principal.role != "admin":
         query = query.where(Sweep.team_id == principal.team_id)
     if cursor is not None:
@@ -230,44 +258,59 @@ def page(
         query = query.where(Sweep.state == state)
     found = session.scalars(query).all()
     shown = found[:limit]
-    return SweepPage(items=views(session, shown, mlflow_url), next_cursor=shown[-1].id if len(found) > limit else None)
+    return SweepPage(items=views(session, shown, mlflow_url), next_cursor=shown[-1] if len(found) > limit else None)
 
 
-def views(session: Session, sweeps: Sequence[Sweep], mlflow_url: str | None) -> list[SweepView]:
+def views(session: Session, sweep_ids: Sequence[int], mlflow_url: str | None) -> list[SweepView]:
     """Sweeps as they are shown, each with its progress."""
-    ids = [sweep.id for sweep in sweeps]
-    names = {
-        sweep_id: (team, user)
-        for sweep_id, team, user in session.execute(
-            select(Sweep.id, Team.name, User.name)
-            .join(Team, Sweep.team_id == Team.id)
-            .join(User, Sweep.user_id == User.id)
-            .where(among(Sweep.id, ids))
-        )
-    }
-    counted, costs = progress.of_sweeps(session, sweeps), usage.of_sweeps(session, ids)
-    unserved = placement.waiting(session, sweeps)
-    why = shares.reasons(session, {sweep.team_id for sweep in sweeps if sweep.state in ("queued", "running")})
+    rows = {row.id: row for row in session.execute(_shown(), {"ids": sweep_ids})}
+    specs = {row.id: descriptions.spec_from(row.spec) for row in rows.values()}
+    still = [row for row in rows.values() if row.state in placement.OPEN]
+    unserved = placement.reasons(session, {row.requirement: specs[row.id].resources for row in still})
+    limited = {row.team_id for row in still if row.lane_quota is not None or row.hour_quota is not None}
+    why = shares.reasons(session, limited) if limited else {}
+    waits_for = {row.id: unserved[row.requirement] or why.get(row.team_id) for row in still}
     return [
         SweepView(
-            id=sweep.id,
-            name=sweep.name,
-            state=sweep.state,
-            team=names[sweep.id][0],
-            user=names[sweep.id][1],
-            priority=sweep.priority,
-            created_at=sweep.created_at,
-            finished_at=sweep.finished_at,
-            spec=descriptions.spec_of(sweep),
-            progress=counted[sweep.id],
-            device_seconds=costs[sweep.id][0] if sweep.id in costs else 0.0,
-            joules=costs[sweep.id][1] if sweep.id in costs else None,
-            waits_for=unserved[sweep.id] or (None if sweep.state in ENDED_SWEEP_STATES else why.get(sweep.team_id)),
-            findings=[Finding.model_validate(finding) for finding in sweep.findings],
-            mlflow_url=experiment_url(mlflow_url, sweep.mlflow_experiment_id),
+            id=row.id,
+            name=row.name,
+            state=row.state,
+            team=row.team,
+            user=row.user,
+            priority=row.priority,
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+            spec=specs[row.id],
+            progress=progress.of_row(row),
+            device_seconds=row.device_seconds or 0.0,
+            joules=row.joules,
+            waits_for=waits_for.get(row.id),
+            findings=[Finding.model_validate(finding) for finding in row.findings],
+            mlflow_url=experiment_url(mlflow_url, row.mlflow_experiment_id),
         )
-        for sweep in sweeps
+        for row in map(rows.__getitem__, sweep_ids)
     ]
+
+
+def _none(sweep_id: int) -> NotFoundError:
+    return NotFoundError(f"there is no sweep {sweep_id}; GET /api/v1/sweeps lists yours")
+
+
+@cache
+def _glance() -> Select[*tuple[Any, ...]]:
+    columns = Sweep.id, Sweep.team_id, Sweep.spec["replicates"].as_integer(), Sweep.trials_made
+    return select(*columns, Sweep.mlflow_experiment_id).where(Sweep.id == bindparam("sweep"))
+
+
+@cache
+def _shown() -> Select[*tuple[Any, ...]]:
+    """What is shown of sweeps; their specifications as they are stored, since most have been read before."""
+    named = Team.name.label("team"), User.name.label("user"), Team.lane_quota, Team.hour_quota
+    spec, times = cast(Sweep.spec, Text).label("spec"), (Sweep.created_at, Sweep.finished_at)
+    plain = Sweep.id, Sweep.team_id, Sweep.name, Sweep.priority, Sweep.requirement, Sweep.findings
+    query = select(*plain, *times, *named, spec, Sweep.mlflow_experiment_id)
+    query = query.join(Team, Sweep.team_id == Team.id).join(User, Sweep.user_id == User.id)
+    return usage.with_costs(progress.with_progress(query, "ids"), "ids")
 
 
 def experiment_url(mlflow_url: str | None, experiment_id: str | None) -> str | None:

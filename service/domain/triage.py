@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import cast, get_args
 
 from service.wire.views import AttemptOutcome
 
@@ -33,7 +33,8 @@ def shown(stored: str) -> AttemptOutcome:
     """The outcome of an attempt, by what is stored of it."""
     if stored in ("released", "lost"):
         return "evicted"
-    return next(outcome for outcome in RULES if outcome == stored)
+    assert stored in RULES, stored
+    return cast("AttemptOutcome", stored)
 
 
 def is_tried_again(outcome: AttemptOutcome, ended_so: int) -> bool:

@@ -1,87 +1,78 @@
 """Trials and their runs, as they are shown."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Container, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Row, select
+from pydantic import TypeAdapter
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from service.domain import attempts, descriptions
 from service.domain.access import Principal
+from service.domain.sweeps import Glance
 from service.errors import NotFoundError
 from service.store.among import among
 from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
-from service.wire.views import AttemptView, RunDetail, RunState, RunView, TrialPage, TrialView
+from service.wire.views import RunDetail, RunView, TrialPage, TrialView
 
-# What is shown of trials and runs: a page has hundreds, and whole objects of all columns take longer.
-_OF_TRIAL = Trial.id, Trial.number, Trial.state, Trial.value, Trial.spread, Trial.schedule, Trial.optimizer
+# What is shown of a trial and of a run as it is stored. A page has hundreds of each: to read them into objects, and
+# those into views one by one, takes longer than to have rows of values checked all at once.
+_OF_TRIAL = "number", "state", "schedule", "optimizer", "value", "spread"
 _OF_RUN = (
-    *(Run.id, Run.trial_id, Run.replicate, Run.seed, Run.state, Run.step, Run.total_steps, Run.value),
-    *(Run.device_seconds, Run.attempt_seconds, Run.joules, Run.attempt, Run.cause, Run.error, Run.mlflow_run_id),
+    *("id", "replicate", "seed", "state", "step", "total_steps", "value", "device_seconds", "joules", "attempt"),
+    *("error", "mlflow_run_id"),
 )
+_TRIALS = TypeAdapter(list[TrialView])
+_ENDED = frozenset(ENDED_RUN_STATES)
 
 
-def page(session: Session, sweep: Sweep, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
+def page(session: Session, sweep: Glance, mlflow_url: str | None, cursor: int | None, limit: int) -> TrialPage:
     """Trials of a sweep in the order of their numbers, above the number `cursor`."""
-    query = select(*_OF_TRIAL).where(Trial.sweep_id == sweep.id).order_by(Trial.number).limit(limit + 1)
-    if cursor is not None:
-        query = query.where(Trial.number > cursor)
-    found = session.execute(query).all()
+    given = {"sweep": sweep.id, "above": -1 if cursor is None else cursor, "most": limit + 1}
+    found = session.execute(_above(), given).all()
     shown = found[:limit]
     return TrialPage(
         items=views(session, sweep, shown, mlflow_url), next_cursor=shown[-1].number if len(found) > limit else None
     )
 
 
-def find(session: Session, sweep: Sweep, number: int) -> Trial:
+def find(session: Session, sweep: Glance, number: int, mlflow_url: str | None) -> TrialView:
     """One trial of a sweep.
 
     Raises:
         NotFoundError: the sweep has no trial of this number (yet).
     """
-    trial = session.scalar(select(Trial).where(Trial.sweep_id == sweep.id, Trial.number == number))
-    if trial is None:
+    found = session.execute(_numbered(), {"sweep": sweep.id, "number": number}).all()
+    if not found:
         raise NotFoundError(f"sweep {sweep.id} has no trial {number}; it has {sweep.trials_made}, numbered from 0")
-    return trial
+    return views(session, sweep, found, mlflow_url)[0]
+
+
+def query() -> Select[*tuple[Any, ...]]:
+    """What `views` needs of trials."""
+    return select(Trial.id, *(getattr(Trial, name) for name in _OF_TRIAL))
 
 
 def views(
-    session: Session, sweep: Sweep, trials: Sequence[Trial | Row[*tuple[Any, ...]]], mlflow_url: str | None
+    session: Session, sweep: Glance, trials: Sequence[Row[*tuple[Any, ...]]], mlflow_url: str | None
 ) -> list[TrialView]:
-    """Trials, or what is shown of them, with their runs.
+    """Trials, as rows of the `query`, with their runs.
 
     A trial that has not ended is running as soon as one of its runs is, else as paused.
     """
-    runs: dict[int, list[RunView]] = {trial.id: [] for trial in trials}
-    found = session.execute(
-        select(*_OF_RUN, Worker.name.label("worker"))
-        .outerjoin(Worker, Run.worker_id == Worker.id)
-        .where(among(Run.trial_id, runs))
-        .order_by(Run.trial_id, Run.replicate)
-    ).all()
-    made = attempts.views(session, found)
-    for run in found:
-        runs[run.trial_id].append(_run_view(sweep, run, made[run.id], run.worker, mlflow_url))
-    return [
-        TrialView(
-            number=trial.number,
-            state=_state(trial, runs[trial.id]),
-            schedule=trial.schedule,
-            optimizer=trial.optimizer,
-            value=trial.value,
-            spread=trial.spread,
-            device_seconds=sum(run.device_seconds for run in runs[trial.id]),
-            runs=runs[trial.id],
-        )
-        for trial in trials
-    ]
-
-
-def _state(trial: Trial | Row[*tuple[Any, ...]], runs: Sequence[RunView]) -> RunState:
-    states = {run.state for run in runs}
-    if trial.state == "queued" and states & {"running", "paused"}:
-        return "running" if "running" in states else "paused"
-    return cast("RunState", trial.state)
+    runs: dict[int, list[dict[str, Any]]] = {trial.id: [] for trial in trials}
+    for trial_id, run in _runs(session, _of_trials(), {"ids": runs}, sweep.mlflow_experiment_id, mlflow_url):
+        runs[trial_id].append(run)
+    shown = []
+    for trial_id, *values in trials:
+        trial, its = dict(zip(_OF_TRIAL, values, strict=True)), runs[trial_id]
+        if trial["state"] == "queued":
+            trial["state"] = _state_of_waiting({run["state"] for run in its})
+        trial["device_seconds"] = sum(run["device_seconds"] for run in its)
+        trial["runs"] = its
+        shown.append(trial)
+    return _TRIALS.validate_python(shown)
 
 
 def run_detail(session: Session, principal: Principal, run_id: int, mlflow_url: str | None) -> RunDetail:
@@ -91,42 +82,66 @@ def run_detail(session: Session, principal: Principal, run_id: int, mlflow_url: 
         NotFoundError: there is none of this number, or it is another team's.
     """
     row = session.execute(
-        select(Run, Sweep, Worker.name)
-        .join(Sweep, Run.sweep_id == Sweep.id)
-        .outerjoin(Worker, Run.worker_id == Worker.id)
-        .where(Run.id == run_id)
+        select(Sweep.team_id, Sweep.mlflow_experiment_id).join(Run, Run.sweep_id == Sweep.id).where(Run.id == run_id)
     ).one_or_none()
-    if row is None or not principal.may_see(row.Sweep.team_id):
+    if row is None or not principal.may_see(row.team_id):
         raise NotFoundError(f"there is no run {run_id}; GET /api/v1/sweeps/ID/trials lists the runs of a sweep")
-    made = attempts.views(session, [row.Run])
+    ((_, run),) = _runs(session, _numbered_run(), {"run": run_id}, row.mlflow_experiment_id, mlflow_url)
     return RunDetail(
-        run=_run_view(row.Sweep, row.Run, made[run_id], row.name, mlflow_url),
+        run=RunView.model_validate(run),
         description=descriptions.of_runs(session, [run_id])[run_id],
         mlflow_tracking_url=mlflow_url,
     )
 
 
-def _run_view(
-    sweep: Sweep, run: Run | Row[*tuple[Any, ...]], made: list[AttemptView], worker: str | None, mlflow_url: str | None
-) -> RunView:
-    shown = mlflow_url and sweep.mlflow_experiment_id and run.mlflow_run_id
-    return RunView(
-        id=run.id,
-        replicate=run.replicate,
-        seed=run.seed,
-        state=run.state,
-        step=run.step,
-        total_steps=run.total_steps,
-        value=run.value,
-        device_seconds=run.device_seconds,
-        joules=run.joules,
-        attempt=run.attempt,
-        attempts=made,
-        worker=worker,
-        outcome=run.cause or (run.state if run.state in ENDED_RUN_STATES else None),
-        error=run.error,
-        mlflow_run_id=run.mlflow_run_id,
-        mlflow_url=f"{mlflow_url}/#/experiments/{sweep.mlflow_experiment_id}/runs/{run.mlflow_run_id}"
-        if shown
-        else None,
-    )
+def _state_of_waiting(runs: Container[str]) -> str:
+    return next((state for state in ("running", "paused") if state in runs), "queued")
+
+
+def _runs(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    given: Mapping[str, Any],
+    experiment: str | None,
+    mlflow_url: str | None,
+) -> list[tuple[int, dict[str, Any]]]:
+    """The runs that a query finds, as `RunView` takes them, each with its trial's id."""
+    found = session.execute(query, given).all()
+    made = attempts.of_runs(session, {run.id: (run.step, run.attempt_seconds) for run in found})
+    address = f"{mlflow_url}/#/experiments/{experiment}/runs/" if mlflow_url and experiment else None
+    runs = []
+    for trial_id, cause, _, worker, *values in found:
+        run = dict(zip(_OF_RUN, values, strict=True))
+        run["attempts"] = made[run["id"]]
+        run["worker"] = worker
+        run["outcome"] = cause or (run["state"] if run["state"] in _ENDED else None)
+        run["mlflow_url"] = address and run["mlflow_run_id"] and address + run["mlflow_run_id"]
+        runs.append((trial_id, run))
+    return runs
+
+
+@cache
+def _above() -> Select[*tuple[Any, ...]]:
+    above = Trial.sweep_id == bindparam("sweep"), Trial.number > bindparam("above")
+    return query().where(*above).order_by(Trial.number).limit(bindparam("most"))
+
+
+@cache
+def _numbered() -> Select[*tuple[Any, ...]]:
+    return query().where(Trial.sweep_id == bindparam("sweep"), Trial.number == bindparam("number"))
+
+
+@cache
+def _of_trials() -> Select[*tuple[Any, ...]]:
+    return _query_of_runs().where(among(Run.trial_id, "ids")).order_by(Run.trial_id, Run.replicate)
+
+
+@cache
+def _numbered_run() -> Select[*tuple[Any, ...]]:
+    return _query_of_runs().where(Run.id == bindparam("run"))
+
+
+def _query_of_runs() -> Select[*tuple[Any, ...]]:
+    shown = (getattr(Run, name) for name in _OF_RUN)
+    columns = Run.trial_id, Run.cause, Run.attempt_seconds, Worker.name, *shown
+    return select(*columns).outerjoin(Worker, Run.worker_id == Worker.id)

@@ -5,15 +5,16 @@ reports of an attempt only grows, so a report that comes twice is charged once. 
 together are charged at most for the time since it was charged last, by the database's clock.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.orm import Session
 
 from service.store.among import among
-from service.store.tables import Attempt, Run, TeamUsage, Usage, Worker
+from service.store.tables import Attempt, Run, Sweep, TeamUsage, Usage, Worker
 from service.store.upsert import insert
 from service.wire.protocol import RunReport
 
@@ -85,11 +86,15 @@ def of_teams(session: Session, now: datetime, half_life: timedelta) -> dict[int,
     return found
 
 
-def of_sweeps(session: Session, sweep_ids: Collection[int]) -> dict[int, tuple[float, float | None]]:
-    """The device-seconds and joules of sweeps, by their ids; of those that have cost something."""
-    sums = func.sum(Usage.device_seconds), func.sum(Usage.joules)
-    query = select(Usage.sweep_id, *sums).where(among(Usage.sweep_id, sweep_ids)).group_by(Usage.sweep_id)
-    return {sweep_id: (seconds, joules) for sweep_id, seconds, joules in session.execute(query)}
+def with_costs(query: Select[*tuple[Any, ...]], ids: str) -> Select[*tuple[Any, ...]]:
+    """A query of the sweeps that it is given under the name `ids`, with the `device_seconds` and `joules` of each.
+
+    Both are None for a sweep that has cost nothing yet.
+    """
+    sums = func.sum(Usage.device_seconds).label("device_seconds"), func.sum(Usage.joules).label("joules")
+    summed = select(Usage.sweep_id, *sums).where(among(Usage.sweep_id, ids)).group_by(Usage.sweep_id)
+    spent = summed.cte("spent").prefix_with("MATERIALIZED", dialect="postgresql")
+    return query.add_columns(spent.c.device_seconds, spent.c.joules).outerjoin(spent, spent.c.sweep_id == Sweep.id)
 
 
 def _cost(run: Run, report: RunReport) -> _Cost:

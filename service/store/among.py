@@ -47,9 +47,9 @@ class _Among(GenericFunction[bool]):
         return self
 
 
-def among(column: InstrumentedAttribute[int], ids: Collection[int]) -> _Among:
-    """The condition that a column holds one of some ids."""
-    return _Among(column, bindparam(None, ids, _Ids()))
+def among(column: InstrumentedAttribute[int], ids: Collection[int] | str) -> _Among:
+    """The condition that a column holds one of some ids, or of those that a statement is given under a name."""
+    return _Among(column, bindparam(ids, type_=_Ids()) if isinstance(ids, str) else bindparam(None, ids, _Ids()))
 
 
 @compiles(_Among, "postgresql")

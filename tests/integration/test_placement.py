@@ -34,7 +34,7 @@ def report(harness: Harness, *supplies: Supply, most: int = 4, lost: list[int] |
 def waiting(harness: Harness, sweep: int) -> str | None:
     """What a sweep's status says about waiting."""
     with harness.store.read() as session:
-        return sweeps.views(session, [harness.sweep(sweep)], None)[0].waits_for
+        return sweeps.views(session, [sweep], None)[0].waits_for
 
 
 @pytest.mark.parametrize(

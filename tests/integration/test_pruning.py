@@ -10,6 +10,7 @@ from rich.console import Console
 
 from rampline.display import leaderboard
 from service.domain import best
+from service.domain.sweeps import Glance
 from service.store.tables import Run, Trial
 from service.wire.protocol import Claim, Lease, Outcome, Report, RunReport, ValPoint
 from tests.integration.harness import GRID, TPE, Harness
@@ -72,7 +73,7 @@ def test_a_pruned_trial_is_never_the_best(harness: Harness) -> None:
     harness.report(worker, told(leases[0], 10, 0.5, pruned(0.5)))
     harness.finish(worker, leases[1:])
     with harness.store.read() as session:
-        assert best.best(session, harness.sweep(sweep), None).trial.number == leases[1].trial
+        assert best.best(session, Glance.at(harness.sweep(sweep)), None).trial.number == leases[1].trial
 
 
 def test_without_a_pruner_nothing_is_ordered(harness: Harness) -> None:

@@ -144,7 +144,7 @@ def test_a_lane_quota_is_never_passed_by_siblings_either(harness: Harness) -> No
     assert harness.claim(second, 4) == []
     with harness.store.read() as session:
         (waiting, *_) = overview.of_queue(session, harness.principal, 50).sweeps
-        (view,) = sweeps.views(session, [harness.sweep(sweep)], None)
+        (view,) = sweeps.views(session, [sweep], None)
     assert waiting.waits_for == view.waits_for == "team red has all of its 3 lanes"
 
 
@@ -158,7 +158,7 @@ def test_a_team_without_hours_waits_for_the_next_month_and_says_so(harness: Harn
     assert teams_of(harness.claim(worker, 4)) == {"blue": 4}
     with harness.store.read() as session:
         now = clock.now(session)
-        view, free = sweeps.views(session, [harness.sweep(sweep), harness.sweep(other)], None)
+        view, free = sweeps.views(session, [sweep, other], None)
     assert free.waits_for is None
     assert view.waits_for is not None
     assert view.waits_for.startswith(f"team red has used its 2 device-hours of {now:%B}; they are counted anew from ")

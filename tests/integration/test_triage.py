@@ -7,6 +7,7 @@ import pytest
 
 from service.domain import leases as holding
 from service.domain import sweeps, trials, workers
+from service.domain.sweeps import Glance
 from service.store.tables import Sweep
 from service.wire.protocol import Held, Lease, Outcome, RunReport
 from service.wire.views import RunView, TrialView
@@ -18,7 +19,7 @@ FOUR: dict[str, Any] = GRID | {"space": {"schedule": ["linear"], "warmup_steps":
 
 def shown(harness: Harness, sweep_id: int) -> list[TrialView]:
     with harness.store.read() as session:
-        return trials.page(session, session.get_one(Sweep, sweep_id), None, None, 100).items
+        return trials.page(session, Glance.at(session.get_one(Sweep, sweep_id)), None, None, 100).items
 
 
 def runs_of(harness: Harness, sweep_id: int) -> list[RunView]:

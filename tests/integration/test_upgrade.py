@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import make_url, select
 
 from service.domain import access, best, events, keys, progress
+from service.domain.sweeps import Glance
 from service.errors import NotFoundError
 from service.store import migrate
 from service.store.engine import Store
@@ -116,9 +117,9 @@ def test_what_was_told_of_sweeps_is_still_told(service: Harness, told: dict[str,
             assert ends == before["ends"]
             if before["best"] is None:
                 with pytest.raises(NotFoundError):
-                    best.best(session, sweep, None)
+                    best.best(session, Glance.at(sweep), None)
             else:
-                assert best.best(session, sweep, None).trial.number == before["best"]
+                assert best.best(session, Glance.at(sweep), None).trial.number == before["best"]
         assert len(sweeps) == len(told)
 
 

@@ -58,7 +58,8 @@ def test_a_report_that_comes_twice_or_late_is_charged_once(harness: Harness) -> 
     with harness.store.read() as session:
         (sum_of_parts,) = session.scalars(select(TeamUsage.month_seconds))
         assert sum_of_parts == 30.0
-        assert usage.of_sweeps(session, [sweep, 99]) == {sweep: (30.0, 50.0)}
+        (shown,) = sweeps.views(session, [sweep], None)
+        assert (shown.device_seconds, shown.joules) == (30.0, 50.0)
 
 
 def test_a_worker_is_charged_at_most_for_the_time_since_its_last_charge(harness: Harness) -> None:
