@@ -3,6 +3,7 @@
 import hmac
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, or_, select, update
@@ -24,7 +25,6 @@ GRANTS: dict[str, frozenset[str]] = {
 LEAST_TOKEN_LENGTH = 32
 DEFAULT_TEAM = "local"
 USED_EVERY = timedelta(minutes=1)
-_LOOKUPS: dict[str, Select[*tuple[Any, ...]]] = {}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def authenticate(session: Session, key: TokenKey, token: str) -> Principal:
     if is_damaged(token):
         raise UnauthorizedError("the token is damaged: its checksum does not fit; copy all of it, and nothing more")
     digest = key.digest(token)
-    row = session.execute(_lookup(session), {"digest": digest, "key_id": key.id}).one_or_none()
+    row = session.execute(_lookup(), {"digest": digest, "key_id": key.id}).one_or_none()
     if row is None or not hmac.compare_digest(row.digest, digest):
         raise UnauthorizedError("the token is not known; ask an admin of this service for one")
     return _alive(row)
@@ -68,7 +68,7 @@ def owner(session: Session, token_id: int) -> Principal:
     Raises:
         UnauthorizedError: it has expired or was revoked since, or its user or team is disabled.
     """
-    return _alive(session.execute(_tokens(session).where(Token.id == token_id)).one())
+    return _alive(session.execute(_tokens().where(Token.id == token_id)).one())
 
 
 def _alive(row: Row[*tuple[Any, ...]]) -> Principal:
@@ -83,16 +83,13 @@ def _alive(row: Row[*tuple[Any, ...]]) -> Principal:
     return Principal(row.id, row.role, row.name, row.user_id, row.team_id)
 
 
-def _lookup(session: Session) -> Select[*tuple[Any, ...]]:
+@cache
+def _lookup() -> Select[*tuple[Any, ...]]:
     """The statement by which a token is found. Built once: building it takes longer than SQLite takes to answer it."""
-    dialect = session.get_bind().dialect.name
-    if dialect not in _LOOKUPS:
-        shown = Token.digest == bindparam("digest"), Token.key_id == bindparam("key_id")
-        _LOOKUPS[dialect] = _tokens(session).where(*shown)
-    return _LOOKUPS[dialect]
+    return _tokens().where(Token.digest == bindparam("digest"), Token.key_id == bindparam("key_id"))
 
 
-def _tokens(session: Session) -> Select[*tuple[Any, ...]]:
+def _tokens() -> Select[*tuple[Any, ...]]:
     """Tokens with their team, and what makes them dead."""
     return (
         select(
@@ -103,7 +100,7 @@ def _tokens(session: Session) -> Select[*tuple[Any, ...]]:
             Token.user_id,
             User.team_id,
             Token.revoked_at.is_not(None).label("revoked"),
-            (Token.expires_at <= clock.moment(session)).label("expired"),
+            (Token.expires_at <= clock.MOMENT).label("expired"),
             User.disabled_at.is_not(None).label("user_disabled"),
             Team.disabled_at.is_not(None).label("team_disabled"),
         )

@@ -1,35 +1,36 @@
 """The attempts of runs: one for each lease, from its claim to its end."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy.orm import Session, aliased
 
 from service.domain import triage
 from service.store.among import among
 from service.store.tables import Attempt, Run, Trial, Worker
 
 # What is shown of an attempt as it is stored.
-_SHOWN = "number", "started_at", "ended_at", "error", "resumed_from", "step", "note", "device_seconds"
+_STORED = "number", "started_at", "ended_at", "error", "resumed_from", "step", "note", "device_seconds"
+WIDTH = 2 + len(_STORED)
 
 
-def begin(session: Session, run: Run) -> None:
-    """Note that the worker of a run begins it, or goes on with it."""
-    assert run.worker_id is not None
-    assert run.started_at is not None
-    session.add(
-        Attempt(
-            run_id=run.id,
-            number=run.attempt,
-            worker_id=run.worker_id,
-            fence=run.fence,
-            started_at=run.started_at,
-        )
-    )
+def begin(session: Session, runs: Sequence[Run]) -> None:
+    """Note that the workers of runs begin them, or go on with them."""
+    rows = [
+        {
+            "run_id": run.id,
+            "number": run.attempt,
+            "worker_id": run.worker_id,
+            "fence": run.fence,
+            "started_at": run.started_at,
+        }
+        for run in runs
+    ]
+    if rows:
+        session.connection().execute(insert(Attempt), rows)
 
 
 class Ended(NamedTuple):
@@ -79,27 +80,28 @@ def last_lost(session: Session, run: Run, count: int) -> list[tuple[Attempt, str
     return [(attempt, worker) for attempt, worker in session.execute(query)]
 
 
-def of_runs(session: Session, now: Mapping[int, tuple[int, float]]) -> dict[int, list[dict[str, Any]]]:
-    """The attempts of runs, by the runs' ids, in their order, as `AttemptView` takes them.
+def with_attempts(runs: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """A query of runs with a row for each of their attempts; with one row that has nothing of any where there is none.
 
-    `now` tells of each run how far its latest attempt is, and how long its device trained it.
+    Of the columns that it adds, which are the last `WIDTH`, `shown` makes what is shown.
     """
-    found: dict[int, list[dict[str, Any]]] = {run_id: [] for run_id in now}
-    for run_id, outcome, worker, *values in session.execute(_query(), {"ids": now}):
-        attempt = dict(zip(_SHOWN, values, strict=True))
-        attempt["outcome"] = outcome and triage.shown(outcome)
-        attempt["worker"] = worker
-        if attempt["ended_at"] is None:
-            attempt["step"], attempt["device_seconds"] = now[run_id]
-        found[run_id].append(attempt)
-    return found
+    trainer = aliased(Worker)
+    attempt = Attempt.outcome, trainer.name, *(getattr(Attempt, name) for name in _STORED)
+    made = runs.add_columns(*attempt).outerjoin(Attempt, Attempt.run_id == Run.id)
+    return made.outerjoin(trainer, Attempt.worker_id == trainer.id)
 
 
-@cache
-def _query() -> Select[*tuple[Any, ...]]:
-    columns = Attempt.run_id, Attempt.outcome, Worker.name, *(getattr(Attempt, name) for name in _SHOWN)
-    attempts = select(*columns).join(Worker, Attempt.worker_id == Worker.id)
-    return attempts.where(among(Attempt.run_id, "ids")).order_by(Attempt.run_id, Attempt.number)
+def shown(values: Sequence[Any], step: int, seconds: float) -> dict[str, Any] | None:
+    """An attempt as `AttemptView` takes it, None if there is none; one that goes on is as far as its run is."""
+    outcome, worker, *stored = values
+    attempt = dict(zip(_STORED, stored, strict=True))
+    if attempt["number"] is None:
+        return None
+    attempt["outcome"] = outcome and triage.shown(outcome)
+    attempt["worker"] = worker
+    if attempt["ended_at"] is None:
+        attempt["step"], attempt["device_seconds"] = step, seconds
+    return attempt
 
 
 def told(session: Session, trials: Sequence[Trial], runs: Sequence[Run]) -> dict[int, dict[str, int | float | str]]:

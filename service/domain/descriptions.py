@@ -1,16 +1,17 @@
 """What runs train, put together from the rows of the run, its trial and its sweep."""
 
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import select
+from sqlalchemy import Select, Text, cast, select
 from sqlalchemy.orm import Session
 
 from service.store.among import among
 from service.store.tables import Run, Sweep, Team, Trial, User
 from service.wire.description import RunDescription
-from service.wire.sweep import Optimizer, SweepSpec
+from service.wire.sweep import SweepSpec
 
 
 def spec_of(sweep: Sweep) -> SweepSpec:
@@ -26,39 +27,49 @@ def spec_from(stored: str) -> SweepSpec:
 
 def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescription]:
     """The descriptions of runs by their ids; of those that there are."""
-    rows = session.execute(
-        select(Run, Trial, Sweep, Team.name, User.name)
+    return {run_id: RunDescription(**parts) for run_id, parts in parts_of(session, run_ids).items()}
+
+
+def parts_of(session: Session, run_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """What describes runs, by their ids, as `RunDescription` takes it."""
+    described = {}
+    for row in session.execute(_query(), {"ids": run_ids}):
+        spec = spec_from(row.spec)
+        described[row.id] = {
+            "run_id": row.id,
+            "shape": row.shape,
+            "experiment": experiment_name(row.team, row.sweep_name, row.sweep_id),
+            "team": row.team,
+            "user": row.user,
+            "sweep_id": row.sweep_id,
+            "sweep_name": row.sweep_name,
+            "trial": row.number,
+            "replicate": row.replicate,
+            "seed": row.seed,
+            "schedule": row.schedule,
+            "model": spec.model,
+            "optimizer": row.optimizer,
+            "corpus": row.corpus,
+            "corpus_name": spec.data.corpus,
+            "batch_size": spec.data.batch_size,
+            "val_windows": spec.data.val_windows,
+            "eval_every": spec.eval_every or max(1, row.total_steps // 10),
+        }
+    return described
+
+
+@cache
+def _query() -> Select[*tuple[Any, ...]]:
+    names = Sweep.name.label("sweep_name"), Team.name.label("team"), User.name.label("user")
+    return (
+        select(Run.id, Run.shape, Run.replicate, Run.seed, Run.total_steps, Run.sweep_id, *names)
+        .add_columns(Trial.number, Trial.schedule, Trial.optimizer, Sweep.corpus, cast(Sweep.spec, Text).label("spec"))
         .join(Trial, Run.trial_id == Trial.id)
         .join(Sweep, Run.sweep_id == Sweep.id)
         .join(Team, Sweep.team_id == Team.id)
         .join(User, Sweep.user_id == User.id)
-        .where(among(Run.id, run_ids))
+        .where(among(Run.id, "ids"))
     )
-    specs: dict[int, SweepSpec] = {}
-    descriptions = {}
-    for run, trial, sweep, team, user in rows:
-        spec = specs.get(sweep.id) or specs.setdefault(sweep.id, spec_of(sweep))
-        descriptions[run.id] = RunDescription(
-            run_id=run.id,
-            shape=run.shape,
-            experiment=experiment_name(team, sweep.name, sweep.id),
-            team=team,
-            user=user,
-            sweep_id=sweep.id,
-            sweep_name=sweep.name,
-            trial=trial.number,
-            replicate=run.replicate,
-            seed=run.seed,
-            schedule=trial.schedule,
-            model=spec.model,
-            optimizer=Optimizer.model_validate(trial.optimizer),
-            corpus=sweep.corpus,
-            corpus_name=spec.data.corpus,
-            batch_size=spec.data.batch_size,
-            val_windows=spec.data.val_windows,
-            eval_every=spec.eval_every or max(1, run.total_steps // 10),
-        )
-    return descriptions
 
 
 def experiment_name(team: str, sweep_name: str, sweep_id: int) -> str:

@@ -23,19 +23,19 @@ def wrap_plain(session: Session, key: TokenKey) -> int:
 
 def count_foreign(session: Session, key: TokenKey) -> int:
     """How many tokens would be accepted if their hashes were not of another key."""
-    return session.scalar(select(func.count()).select_from(Token).where(*_foreign(session, key))) or 0
+    return session.scalar(select(func.count()).select_from(Token).where(*_foreign(key))) or 0
 
 
 def forget_foreign(session: Session, key: TokenKey | None) -> int:
     """Revoke the tokens whose hashes are of another key, all keyed ones if there is none; returns how many."""
-    foreign = update(Token).where(*_foreign(session, key)).values(revoked_at=clock.now(session))
+    foreign = update(Token).where(*_foreign(key)).values(revoked_at=clock.now(session))
     found: CursorResult[Any] = session.execute(foreign, execution_options={"synchronize_session": False})  # type: ignore[assignment]  # what an UPDATE gives
     if found.rowcount:
         audit.record(session, "token.forgotten", tokens=found.rowcount)
     return found.rowcount
 
 
-def _foreign(session: Session, key: TokenKey | None) -> list[ColumnElement[bool]]:
+def _foreign(key: TokenKey | None) -> list[ColumnElement[bool]]:
     other = Token.key_id.is_not(None) if key is None else Token.key_id != key.id
-    lives = or_(Token.expires_at.is_(None), Token.expires_at > clock.moment(session))
+    lives = or_(Token.expires_at.is_(None), Token.expires_at > clock.MOMENT)
     return [other, Token.revoked_at.is_(None), lives]

@@ -6,9 +6,10 @@ Rows are always locked in the order sweeps, trials, runs, so that no two transac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from service.domain import attempts, quarantine, results, triage, usage
@@ -121,8 +122,13 @@ def held_by(session: Session, worker_id: int) -> list[Held]:
 
 
 def _locked(session: Session, run_ids: Iterable[int]) -> dict[int, Run]:
-    query = select(Run).where(among(Run.id, set(run_ids))).order_by(Run.id).with_for_update()
-    return {run.id: run for run in session.scalars(query.execution_options(populate_existing=True))}
+    return {run.id: run for run in session.scalars(_named(), {"ids": set(run_ids)})}
+
+
+@cache
+def _named() -> Select[Run]:
+    named = select(Run).where(among(Run.id, "ids")).order_by(Run.id).with_for_update()
+    return named.execution_options(populate_existing=True)
 
 
 def _holds(run: Run, worker_id: int, fence: int) -> bool:

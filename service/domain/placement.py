@@ -6,9 +6,11 @@ time. So a claim compares the worker with each of them once, and the queue only 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from service.store import clock
@@ -64,8 +66,7 @@ def reasons(session: Session, wanted: Mapping[str, Resources]) -> dict[str, str 
     """
     if not wanted:
         return {}
-    since = clock.now(session) - HEARD_WITHIN
-    offers, obtainable = _offers(session, since), _obtainable(session, since)
+    offers, obtainable = _offers(session), _obtainable(session)
     return {key: _reason(resources, offers, obtainable) for key, resources in wanted.items()}
 
 
@@ -88,20 +89,28 @@ def _unmade(session: Session, key: str) -> int:
     return sum((one.trials_total - one.trials_made) * int(one.spec["replicates"]) for one in session.scalars(asking))
 
 
-def _offers(session: Session, since: datetime) -> list[Offer]:
+def _offers(session: Session) -> list[Offer]:
     """What the workers have that live."""
-    kinds = select(Worker.device, Worker.device_name, Worker.memory_gib, Worker.labels).distinct()
-    rows = session.execute(kinds.where(Worker.left_at.is_(None), Worker.last_seen_at > since)).all()
     return [
         Offer(gpu=name if device.startswith("cuda") else None, memory_gib=memory, labels=labels)
-        for device, name, memory, labels in rows
+        for device, name, memory, labels in session.execute(_kinds())
     ]
 
 
-def _obtainable(session: Session, since: datetime) -> list[Offer]:
+@cache
+def _kinds() -> Select[*tuple[Any, ...]]:
+    kinds = select(Worker.device, Worker.device_name, Worker.memory_gib, Worker.labels).distinct()
+    return kinds.where(Worker.left_at.is_(None), Worker.last_seen_at > clock.ago(HEARD_WITHIN))
+
+
+@cache
+def _fleets() -> Select[*tuple[Any, ...]]:
+    return select(Fleet.supplies).where(Fleet.seen_at > clock.ago(HEARD_WITHIN), Fleet.most > 0)
+
+
+def _obtainable(session: Session) -> list[Offer]:
     """What fleets could obtain."""
-    fleets = session.scalars(select(Fleet).where(Fleet.seen_at > since, Fleet.most > 0)).all()
-    supplies = [Supply.model_validate(supply) for fleet in fleets for supply in fleet.supplies]
+    supplies = [Supply.model_validate(supply) for listed in session.scalars(_fleets()) for supply in listed]
     return [supply.offer for supply in supplies if supply.workers]
 
 

@@ -6,6 +6,7 @@ Rows are always locked in the order sweeps, trials, runs, so that no two transac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, delete, exists, func, not_, select
@@ -59,7 +60,7 @@ def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy
         run.attempt_seconds, run.attempt_joules = 0.0, None
         run.started_at = now
         run.lease_expires_at = now + timedelta(seconds=lease_seconds)
-        attempts.begin(session, run)
+    attempts.begin(session, runs)
     session.flush()
     return _leases(session, runs)
 
@@ -156,22 +157,24 @@ def outlook(session: Session, worker_id: int) -> Outlook:
     Raises:
         NotFoundError: the worker never registered, or it said that it leaves.
     """
-    running = in_state(Run.state, "running")
-    present, queued, asking, expiry, now = session.execute(
-        select(
-            workers.present(worker_id).scalar_subquery(),
-            select(Run.id).where(in_state(Run.state, "queued")).limit(1).scalar_subquery(),
-            select(Sweep.id).where(Sweep.asking).limit(1).scalar_subquery(),
-            select(func.min(Run.lease_expires_at)).where(running).scalar_subquery(),
-            clock.moment(session),
-        )
-    ).one()
+    present, queued, asking, expiry, now = session.execute(_outlook(), {"worker": worker_id}).one()
     if present is None:
         raise workers.absent(worker_id)
     lapsed = expiry is not None and expiry <= now
     if queued is not None or asking is not None or lapsed:
         return Outlook(None, asking is not None, lapsed)
     return Outlook(timedelta.max if expiry is None else expiry - now, asking=False, lapsed=False)
+
+
+@cache
+def _outlook() -> Select[*tuple[Any, ...]]:
+    return select(
+        workers.present("worker").scalar_subquery(),
+        select(Run.id).where(in_state(Run.state, "queued")).limit(1).scalar_subquery(),
+        select(Sweep.id).where(Sweep.asking).limit(1).scalar_subquery(),
+        select(func.min(Run.lease_expires_at)).where(in_state(Run.state, "running")).scalar_subquery(),
+        clock.MOMENT,
+    )
 
 
 def _siblings(
@@ -255,8 +258,7 @@ def next_shape(session: Session, team: int, fit: Fit = ANY) -> str | None:
 
 
 def _leases(session: Session, runs: Sequence[Run]) -> list[Lease]:
-    described = descriptions.of_runs(session, [run.id for run in runs])
+    described = descriptions.parts_of(session, [run.id for run in runs])
     return [
-        Lease(**dict(described[run.id]), fence=run.fence, attempt=run.attempt, alone=run.losses >= SUSPECT)
-        for run in runs
+        Lease(**described[run.id], fence=run.fence, attempt=run.attempt, alone=run.losses >= SUSPECT) for run in runs
     ]

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean, stdev
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, exists, select
+from sqlalchemy.orm import Session, defer
 
 from service.domain import tally
 from service.store import clock
@@ -30,15 +31,23 @@ def lock(session: Session, run_ids: Collection[int]) -> Locked:
     """Lock the sweeps and trials of runs that are about to end, before the runs themselves are locked."""
     if not run_ids:
         return Locked({}, {})
-    of_runs = select(Run.sweep_id).where(among(Run.id, run_ids))
-    sweeps = select(Sweep).where(Sweep.id.in_(of_runs)).order_by(Sweep.id)
-    of_runs = select(Run.trial_id).where(among(Run.id, run_ids))
-    trials = select(Trial).where(Trial.id.in_(of_runs)).order_by(Trial.id)
-    now = {"populate_existing": True}
+    sweeps, trials = _of_runs()
     return Locked(
-        {one.id: one for one in session.scalars(sweeps.with_for_update(key_share=True), execution_options=now)},
-        {one.id: one for one in session.scalars(trials.with_for_update(key_share=True), execution_options=now)},
+        {one.id: one for one in session.scalars(sweeps, {"ids": run_ids})},
+        {one.id: one for one in session.scalars(trials, {"ids": run_ids})},
     )
+
+
+@cache
+def _of_runs() -> tuple[Select[Sweep], Select[Trial]]:
+    its_sweep, its_trial = (
+        select(column).where(among(Run.id, "ids")).scalar_subquery() for column in (Run.sweep_id, Run.trial_id)
+    )
+    sweeps = select(Sweep).where(Sweep.id.in_(its_sweep)).order_by(Sweep.id).with_for_update(key_share=True)
+    trials = select(Trial).where(Trial.id.in_(its_trial)).order_by(Trial.id).with_for_update(key_share=True)
+    # How a trial is configured does not matter to how it ends.
+    needed = trials.options(*(defer(column) for column in (Trial.params, Trial.schedule, Trial.optimizer)))
+    return sweeps.execution_options(populate_existing=True), needed.execution_options(populate_existing=True)
 
 
 def settle(session: Session, runs: Sequence[Run], locked: Locked) -> None:

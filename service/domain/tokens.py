@@ -42,7 +42,7 @@ def page(
 
     Those that are revoked or expired are left out, unless `everything` is asked for.
     """
-    query = _listed(session).order_by(Token.id.desc()).limit(limit + 1)
+    query = _listed().order_by(Token.id.desc()).limit(limit + 1)
     if principal.role != "admin":
         query = query.where(Token.user_id.is_not(None), Token.user_id == principal.user_id)
     if team is not None:
@@ -50,7 +50,7 @@ def page(
     if user is not None:
         query = query.where(User.name == user)
     if not everything:
-        lives = or_(Token.expires_at.is_(None), Token.expires_at > clock.moment(session))
+        lives = or_(Token.expires_at.is_(None), Token.expires_at > clock.MOMENT)
         query = query.where(Token.revoked_at.is_(None), lives)
     if cursor is not None:
         query = query.where(Token.id < cursor)
@@ -61,7 +61,7 @@ def page(
 
 def view(session: Session, token_id: int) -> TokenView:
     """One token as it is shown."""
-    return _view(session.execute(_listed(session).where(Token.id == token_id)).one())
+    return _view(session.execute(_listed().where(Token.id == token_id)).one())
 
 
 def revoke(session: Session, principal: Principal, token_id: int) -> TokenView:
@@ -156,10 +156,10 @@ def _record(session: Session, principal: Principal, kind: str, token: TokenView,
     audit.record(session, kind, by=principal, team_id=team_id, **detail)
 
 
-def _listed(session: Session) -> Select[Any]:
+def _listed() -> Select[Any]:
     state = case(
         (Token.revoked_at.is_not(None), "revoked"),
-        (Token.expires_at <= clock.moment(session), "expired"),
+        (Token.expires_at <= clock.MOMENT, "expired"),
         (or_(User.disabled_at.is_not(None), Team.disabled_at.is_not(None)), "disabled"),
         else_="active",
     )

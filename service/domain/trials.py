@@ -13,7 +13,7 @@ from service.domain.access import Principal
 from service.domain.sweeps import Glance
 from service.errors import NotFoundError
 from service.store.among import among
-from service.store.tables import ENDED_RUN_STATES, Run, Sweep, Trial, Worker
+from service.store.tables import ENDED_RUN_STATES, Attempt, Run, Sweep, Trial, Worker
 from service.wire.views import RunDetail, RunView, TrialPage, TrialView
 
 # What is shown of a trial and of a run as it is stored. A page has hundreds of each: to read them into objects, and
@@ -106,17 +106,19 @@ def _runs(
     mlflow_url: str | None,
 ) -> list[tuple[int, dict[str, Any]]]:
     """The runs that a query finds, as `RunView` takes them, each with its trial's id."""
-    found = session.execute(query, given).all()
-    made = attempts.of_runs(session, {run.id: (run.step, run.attempt_seconds) for run in found})
     address = f"{mlflow_url}/#/experiments/{experiment}/runs/" if mlflow_url and experiment else None
-    runs = []
-    for trial_id, cause, _, worker, *values in found:
-        run = dict(zip(_OF_RUN, values, strict=True))
-        run["attempts"] = made[run["id"]]
-        run["worker"] = worker
-        run["outcome"] = cause or (run["state"] if run["state"] in _ENDED else None)
-        run["mlflow_url"] = address and run["mlflow_run_id"] and address + run["mlflow_run_id"]
-        runs.append((trial_id, run))
+    runs: list[tuple[int, dict[str, Any]]] = []
+    for trial_id, cause, seconds, worker, *values in session.execute(query, given):
+        run = dict(zip(_OF_RUN, values[: -attempts.WIDTH], strict=True))
+        if not runs or runs[-1][1]["id"] != run["id"]:
+            run["attempts"] = []
+            run["worker"] = worker
+            run["outcome"] = cause or (run["state"] if run["state"] in _ENDED else None)
+            run["mlflow_url"] = address and run["mlflow_run_id"] and address + run["mlflow_run_id"]
+            runs.append((trial_id, run))
+        attempt = attempts.shown(values[-attempts.WIDTH :], run["step"], seconds)
+        if attempt is not None:
+            runs[-1][1]["attempts"].append(attempt)
     return runs
 
 
@@ -133,15 +135,15 @@ def _numbered() -> Select[*tuple[Any, ...]]:
 
 @cache
 def _of_trials() -> Select[*tuple[Any, ...]]:
-    return _query_of_runs().where(among(Run.trial_id, "ids")).order_by(Run.trial_id, Run.replicate)
+    return _query_of_runs().where(among(Run.trial_id, "ids")).order_by(Run.trial_id, Run.replicate, Attempt.number)
 
 
 @cache
 def _numbered_run() -> Select[*tuple[Any, ...]]:
-    return _query_of_runs().where(Run.id == bindparam("run"))
+    return _query_of_runs().where(Run.id == bindparam("run")).order_by(Attempt.number)
 
 
 def _query_of_runs() -> Select[*tuple[Any, ...]]:
     shown = (getattr(Run, name) for name in _OF_RUN)
     columns = Run.trial_id, Run.cause, Run.attempt_seconds, Worker.name, *shown
-    return select(*columns).outerjoin(Worker, Run.worker_id == Worker.id)
+    return attempts.with_attempts(select(*columns).outerjoin(Worker, Run.worker_id == Worker.id))

@@ -57,7 +57,7 @@ def change(session: Session, principal: Principal, user_id: int, order: UserChan
 
 def page(session: Session, team: str | None, name: str | None, cursor: int | None, limit: int) -> UserPage:
     """Users above the number `cursor`, in the order of their numbers; of one team, or of one name."""
-    query = _listed(session).order_by(User.id).limit(limit + 1)
+    query = _listed().order_by(User.id).limit(limit + 1)
     if team is not None:
         query = query.where(Team.name == team)
     if name is not None:
@@ -95,14 +95,14 @@ def _demand_free(session: Session, team: Team, name: str) -> None:
         raise ConflictError(f"team {team.name} has a user {name} already; choose another name")
 
 
-def _listed(session: Session) -> Select[Any]:
-    lives = or_(Token.expires_at.is_(None), Token.expires_at > clock.moment(session))
+def _listed() -> Select[Any]:
+    lives = or_(Token.expires_at.is_(None), Token.expires_at > clock.MOMENT)
     tokens = select(func.count()).select_from(Token).where(Token.user_id == User.id, Token.revoked_at.is_(None), lives)
     return select(User, Team, tokens.scalar_subquery()).join(Team, User.team_id == Team.id)
 
 
 def _one(session: Session, user: User) -> UserView:
-    return _view(*session.execute(_listed(session).where(User.id == user.id)).one())
+    return _view(*session.execute(_listed().where(User.id == user.id)).one())
 
 
 def _view(user: User, team: Team, tokens: int) -> UserView:

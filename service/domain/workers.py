@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from service.errors import NotFoundError
 from service.store import clock
@@ -15,6 +17,7 @@ from service.wire.views import WorkerView
 
 SHOWN_FOR = timedelta(hours=1)
 _MOST_SHOWN = 500
+_SAID = {"updates_per_second", "backlog_bytes", "backlog_seconds", "lanes"}
 
 
 def register(session: Session, hello: Hello) -> int:
@@ -57,16 +60,19 @@ def seen(session: Session, worker_id: int, report: Report | None = None) -> date
     Raises:
         NotFoundError: it never registered, or it said that it leaves.
     """
-    values: dict[str, object] = {"last_seen_at": clock.moment(session)}
-    if report is not None:
-        values |= report.model_dump(include={"updates_per_second", "backlog_bytes", "backlog_seconds"})
-        if report.lanes is not None:
-            values["lanes"] = report.lanes
-    alive = update(Worker).where(Worker.id == worker_id, Worker.left_at.is_(None)).values(values)
-    seen_at = session.scalar(alive.returning(Worker.last_seen_at), execution_options={"synchronize_session": False})
+    said = {} if report is None else report.model_dump(include=_SAID, exclude_none=True)
+    given = {"worker": worker_id, **{f"said_{name}": value for name, value in said.items()}}
+    seen_at = session.scalar(_seen(tuple(said)), given, execution_options={"synchronize_session": False})
     if seen_at is None:
         raise absent(worker_id)
-    return cast("datetime", seen_at)
+    return seen_at
+
+
+@cache
+def _seen(said: tuple[str, ...]) -> ReturningUpdate[datetime]:
+    alive = update(Worker).where(Worker.id == bindparam("worker"), Worker.left_at.is_(None))
+    news: dict[str, Any] = {name: bindparam(f"said_{name}") for name in said}
+    return alive.values(last_seen_at=clock.MOMENT, **news).returning(Worker.last_seen_at)
 
 
 def leave(session: Session, worker_id: int) -> None:
@@ -139,9 +145,10 @@ def _utilisation(worker: Worker) -> float:
     return min(1.0, worker.device_seconds / life) if life > 0 else 0.0
 
 
-def present(worker_id: int) -> Select[int]:
-    """The query for the id of a worker, if it is registered and has not left."""
-    return select(Worker.id).where(Worker.id == worker_id, Worker.left_at.is_(None))
+def present(worker_id: int | str) -> Select[int]:
+    """The query for the id of a worker, given or named, if it is registered and has not left."""
+    known: Any = bindparam(worker_id) if isinstance(worker_id, str) else worker_id
+    return select(Worker.id).where(Worker.id == known, Worker.left_at.is_(None))
 
 
 def absent(worker_id: int) -> NotFoundError:
