@@ -14,7 +14,7 @@ from functools import partial
 import anyio
 from anyio import to_thread
 
-from service.courtesy import Courtesy
+from service.courtesy import Courtesy, Rank, stepping_aside
 from service.domain import quarantine, queue, sweeps, workers
 from service.domain.fairness import USUAL, Policy
 from service.grace import Grace
@@ -110,7 +110,7 @@ class Dispatcher:
         changes, until = self._nothing
         if not first and changes == self._changes and time.monotonic() < until:
             return [], until - time.monotonic()
-        with self._courtesy.urgent():
+        with self._courtesy.answering(Rank.CLAIM), stepping_aside(Rank.CLAIM):
             return await to_thread.run_sync(partial(self._try, request, hung_up, first=first), limiter=self._threads)
 
     def _try(self, request: Claim, hung_up: Callable[[], bool], *, first: bool) -> tuple[list[Lease], float]:

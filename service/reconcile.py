@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from service.courtesy import ROUND_SECONDS, stepping_aside
+from service.courtesy import Rank, stepping_aside
 from service.domain import access
 from service.store.engine import Store
 
@@ -64,7 +64,7 @@ class Reconciler:
         while not self._ending.is_set():
             self._woken.clear()
             before = time.thread_time()
-            with stepping_aside(ROUND_SECONDS):
+            with stepping_aside(Rank.ROUND):
                 self.round()
             rest = REST * (time.thread_time() - before)
             self._ending.wait(min(max(LEAST_SECONDS, rest), PAUSE_SECONDS))

@@ -8,7 +8,7 @@ from service.api.dependencies import Parts, Service, WorkerCaller
 from service.api.errors import responses
 from service.api.presence import HungUp
 from service.api.versions import Version, said
-from service.courtesy import REPORT_SECONDS, stepping_aside
+from service.courtesy import Rank, stepping_aside
 from service.domain import leases, workers
 from service.errors import NotFoundError, ProtocolError
 from service.wire.protocol import Claim, Granted, Orders, Release, Report
@@ -37,7 +37,7 @@ async def report(request: Report, service: Service, _worker: WorkerCaller, versi
 
 
 def _orders(service: Parts, request: Report) -> Orders:
-    with stepping_aside(REPORT_SECONDS):
+    with stepping_aside(Rank.REPORT):
         with service.meters.reports.time():
             commands = service.reports.take(request)
         return Orders(runs=service.pruning.orders(request, commands))

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.courtesy import Courtesy
+from service.courtesy import Courtesy, Rank
 
 _PREFIX = "/api/v1/"
 # Asked for by machines; the files of states may take long to send.
@@ -24,11 +24,11 @@ class PeopleFirst:
         if scope.get("method") != "GET" or not path.startswith(_PREFIX) or path.startswith(_NOBODY):
             await self._app(scope, receive, send)
             return
-        with ExitStack() as urgent:
-            urgent.enter_context(self._courtesy.urgent())
+        with ExitStack() as page:
+            page.enter_context(self._courtesy.answering(Rank.PAGE))
 
             async def answered(message: Message) -> None:
-                urgent.close()
+                page.close()
                 await send(message)
 
             await self._app(scope, receive, answered)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast, get_args
+from functools import cache
+from typing import Any, cast, get_args
 
-from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session
 
 from service.domain.workers import SHOWN_FOR
 from service.store import clock
@@ -53,27 +54,47 @@ class Facts:
 
 def facts(session: Session, lease_seconds: float, *, tracked: bool) -> Facts:
     """Read every figure; without MLflow (`tracked` is false) nothing counts as unrecorded."""
-    now = clock.now(session)
-    running = in_state(Run.state, "running")
-    oldest = session.scalar(select(func.min(Run.ended_at)).where(Run.to_track)) if tracked else None
-    ended = Sweep.state.in_(ENDED_SWEEP_STATES)
+    one = session.execute(_figures(timedelta(seconds=lease_seconds))).one()
     return Facts(
         teams=_teams(session),
-        workers=_workers(session, timedelta(seconds=lease_seconds)),
+        workers=Workers(
+            active=one.active,
+            away=one.away,
+            lanes=int(one.lanes or 0),
+            updates_per_second=one.updates_per_second or 0.0,
+        ),
         sweeps=_sweeps(session),
-        expired_leases=_count(session, Run.id, running, Run.lease_expires_at < now),
-        lost_leases=_count(session, Attempt.run_id, in_state(Attempt.outcome, "lost")),
-        untold_trials=_count(session, Trial.id, Trial.to_tell),
-        unrecorded_runs=_count(session, Run.id, Run.to_track) if tracked else 0,
-        unrecorded_sweeps=_count(session, Sweep.id, Sweep.to_track, ended) if tracked else 0,
-        unrecorded_for=now - oldest if oldest is not None else timedelta(0),
+        expired_leases=one.expired_leases,
+        lost_leases=one.lost_leases,
+        untold_trials=one.untold_trials,
+        unrecorded_runs=one.unrecorded_runs if tracked else 0,
+        unrecorded_sweeps=one.unrecorded_sweeps if tracked else 0,
+        unrecorded_for=one.now - one.oldest if tracked and one.oldest is not None else timedelta(0),
     )
 
 
-def _count(
-    session: Session, column: InstrumentedAttribute[int], *conditions: ColumnElement[bool] | InstrumentedAttribute[bool]
-) -> int:
-    return session.scalar(select(func.count(column)).where(*conditions)) or 0
+@cache
+def _figures(lease: timedelta) -> Select[*tuple[Any, ...]]:
+    """What is one number each, by one statement."""
+    here, heard = Worker.left_at.is_(None), Worker.last_seen_at
+    active = here, heard >= clock.ago(lease)
+    figures: dict[str, Select[Any]] = {
+        "active": select(func.count(Worker.id)).where(*active),
+        "lanes": select(func.sum(Worker.lanes)).where(*active),
+        "updates_per_second": select(func.sum(Worker.updates_per_second)).where(*active),
+        "away": select(func.count(Worker.id)).where(here, heard < clock.ago(lease), heard > clock.ago(SHOWN_FOR)),
+        "expired_leases": select(func.count(Run.id)).where(
+            in_state(Run.state, "running"), Run.lease_expires_at < clock.ago(timedelta(0))
+        ),
+        "lost_leases": select(func.count(Attempt.run_id)).where(in_state(Attempt.outcome, "lost")),
+        "untold_trials": select(func.count(Trial.id)).where(Trial.to_tell),
+        "unrecorded_runs": select(func.count(Run.id)).where(Run.to_track),
+        "unrecorded_sweeps": select(func.count(Sweep.id)).where(Sweep.to_track, Sweep.state.in_(ENDED_SWEEP_STATES)),
+        "oldest": select(func.min(Run.ended_at)).where(Run.to_track),
+    }
+    return select(
+        *(figure.scalar_subquery().label(name) for name, figure in figures.items()), clock.MOMENT.label("now")
+    )
 
 
 def _teams(session: Session) -> dict[str, TeamLoad]:
@@ -94,15 +115,6 @@ def _teams(session: Session) -> dict[str, TeamLoad]:
         )
         for name, unended, runs, lanes in session.execute(by_team)
     }
-
-
-def _workers(session: Session, lease: timedelta) -> Workers:
-    now = clock.now(session)
-    here = Worker.left_at.is_(None)
-    sums = select(func.count(Worker.id), func.sum(Worker.lanes), func.sum(Worker.updates_per_second))
-    active, lanes, speed = session.execute(sums.where(here, Worker.last_seen_at >= now - lease)).one()
-    away = _count(session, Worker.id, here, Worker.last_seen_at < now - lease, Worker.last_seen_at > now - SHOWN_FOR)
-    return Workers(active=active, away=away, lanes=int(lanes or 0), updates_per_second=speed or 0.0)
 
 
 def _sweeps(session: Session) -> dict[SweepState, int]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, String, bindparam, cast, func, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -107,13 +107,8 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
     now = clock.now(session)
     recent = select(Worker).where(Worker.last_seen_at > now - SHOWN_FOR).order_by(Worker.last_seen_at.desc())
     workers = sorted(session.scalars(recent.limit(_MOST_SHOWN)), key=lambda worker: -worker.id)
-    runs: dict[int, list[int]] = {worker.id: [] for worker in workers}
-    lanes = dict.fromkeys(runs, 0.0)
-    held = select(Run.worker_id, Run.id, Run.lane_share).where(in_state(Run.state, "running"))
-    for worker_id, run_id, lane_share in session.execute(held):
-        if worker_id in runs:
-            runs[worker_id].append(run_id)
-            lanes[worker_id] += lane_share
+    held = {worker_id: (lanes, runs) for worker_id, lanes, runs in session.execute(_held())}
+    nothing = 0.0, ""
     return [
         WorkerView(
             id=worker.id,
@@ -121,8 +116,8 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
             device=worker.device,
             device_name=worker.device_name,
             lanes=worker.lanes,
-            lanes_in_use=round(lanes[worker.id]),
-            updates_per_second=worker.updates_per_second if runs[worker.id] else 0.0,
+            lanes_in_use=round(held.get(worker.id, nothing)[0]),
+            updates_per_second=worker.updates_per_second if worker.id in held else 0.0,
             utilisation=_utilisation(worker),
             backlog_bytes=worker.backlog_bytes,
             backlog_seconds=worker.backlog_seconds,
@@ -133,10 +128,18 @@ def listing(session: Session, lease_seconds: float) -> list[WorkerView]:
             else "away"
             if worker.last_seen_at < now - timedelta(seconds=lease_seconds)
             else "active",
-            runs=sorted(runs[worker.id]),
+            runs=sorted(map(int, held.get(worker.id, nothing)[1].split())),
         )
         for worker in workers
     ]
+
+
+@cache
+def _held() -> Select[*tuple[Any, ...]]:
+    """The lanes and the ids of the runs that workers train: a row for each worker, since they may have thousands."""
+    ids = func.aggregate_strings(cast(Run.id, String), " ")
+    held = select(Run.worker_id, func.sum(Run.lane_share), ids).where(in_state(Run.state, "running"))
+    return held.group_by(Run.worker_id)
 
 
 def _utilisation(worker: Worker) -> float:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import event
 
-from service.api import leases
+from service.courtesy import PATIENCE, Rank
 from service.wire.protocol import Claim, Report
 from tests.integration.harness import GRID, news
 from tests.integration.serving import Serving, hello
@@ -20,11 +20,11 @@ def test_a_report_lets_a_page_go_first(serving: Serving, monkeypatch: pytest.Mon
     report = Report(worker_id=worker_id, updates_per_second=1.0, runs=[news(lease, step=5) for lease in granted])
     worker.report(report)
     parts.reconciler.stop()  # it would step aside, too
-    monkeypatch.setattr(leases, "REPORT_SECONDS", 60.0)
+    monkeypatch.setitem(PATIENCE, Rank.REPORT, 60.0)
     done, seen = [], []
     event.listen(parts.store.engine, "after_cursor_execute", lambda *given: done.append(given[2]), named=False)
     with ThreadPoolExecutor(1) as threads:
-        with parts.courtesy.urgent():
+        with parts.courtesy.answering(Rank.PAGE):
             told = threads.submit(worker.report, report)
             if parts.store.is_sqlite:
                 told.result(30)

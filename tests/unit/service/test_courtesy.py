@@ -10,7 +10,7 @@ from sqlalchemy.pool import StaticPool
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.people import PeopleFirst
-from service.courtesy import Courtesy, stepping_aside
+from service.courtesy import PATIENCE, Courtesy, Rank, stepping_aside
 from tests.waiting import wait_until
 
 _LONG = 30.0
@@ -19,6 +19,13 @@ _LONG = 30.0
 @pytest.fixture
 def courtesy() -> Courtesy:
     return Courtesy()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody loses patience."""
+    for rank in PATIENCE:
+        monkeypatch.setitem(PATIENCE, rank, _LONG)
 
 
 @pytest.fixture
@@ -40,34 +47,49 @@ def _one(engine: Engine) -> int:
         return int(connection.execute(text("SELECT 1")).scalar_one())
 
 
-def test_a_statement_waits_until_the_page_is_made(courtesy: Courtesy, engine: Engine, asked: threading.Event) -> None:
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(Rank.PAGE, Rank.CLAIM), (Rank.PAGE, Rank.REPORT), (Rank.CLAIM, Rank.REPORT), (Rank.CLAIM, Rank.ROUND)],
+)
+def test_a_statement_waits_for_who_goes_first(
+    courtesy: Courtesy, engine: Engine, asked: threading.Event, first: Rank, then: Rank
+) -> None:
     order = []
 
     def work() -> None:
-        with stepping_aside(_LONG):
+        with courtesy.answering(then), stepping_aside(then):
             _one(engine)
-        order.append("worker")
+        order.append(then)
 
     worker = threading.Thread(target=work)
-    with courtesy.urgent(), courtesy.urgent():
+    with courtesy.answering(first), courtesy.answering(first):
         worker.start()
         assert asked.wait(_LONG)
         wait_until(lambda: courtesy.waiting == 1)
-        order.append("person")
+        order.append(first)
     worker.join(_LONG)
-    assert order == ["person", "worker"]
+    assert order == [first, then]
 
 
-def test_patience_ends(courtesy: Courtesy, engine: Engine) -> None:
-    with courtesy.urgent(), stepping_aside(0.01):
+@pytest.mark.usefixtures("patient")
+def test_nobody_waits_for_his_like_or_for_who_comes_after_him(courtesy: Courtesy, engine: Engine) -> None:
+    with courtesy.answering(Rank.CLAIM), courtesy.answering(Rank.REPORT), stepping_aside(Rank.CLAIM):
+        assert _one(engine) == 1
+
+
+def test_patience_ends(courtesy: Courtesy, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PATIENCE, Rank.REPORT, 0.01)
+    with courtesy.answering(Rank.PAGE), stepping_aside(Rank.REPORT):
         assert [_one(engine) for _ in range(3)] == [1, 1, 1]
-        assert courtesy.is_wanted
+        assert courtesy.goes_first(Rank.REPORT)
 
 
+@pytest.mark.usefixtures("patient")
 def test_who_does_not_step_aside_waits_for_nobody(courtesy: Courtesy, engine: Engine) -> None:
-    with stepping_aside(_LONG):
+    with stepping_aside(Rank.REPORT):
         pass
-    with courtesy.urgent():
+    with courtesy.answering(Rank.PAGE):
         assert _one(engine) == 1
 
 
@@ -89,11 +111,11 @@ def test_a_page_is_being_made_until_its_answer_begins(
     seen = []
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
-        seen.append(courtesy.is_wanted)
+        seen.append(courtesy.goes_first(Rank.CLAIM))
         if fails:
             raise ConnectionError
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        seen.append(courtesy.is_wanted)  # a stream goes on for hours
+        seen.append(courtesy.goes_first(Rank.CLAIM))  # a stream goes on for hours
 
     async def nothing() -> Message:
         raise AssertionError
@@ -110,4 +132,4 @@ def test_a_page_is_being_made_until_its_answer_begins(
     else:
         asyncio.run(ask())
     assert seen == ([is_page] if fails else [is_page, False])
-    assert not courtesy.is_wanted
+    assert not courtesy.goes_first(Rank.CLAIM)
