@@ -141,9 +141,8 @@ class Dispatcher:
                 workers.demand_present(session, request.worker_id)
             if idle or hung_up():  # the lock may have been waited for
                 return []
-            leases = queue.claim(session, request, self._lease_seconds, self._policy)
-            begun = sweeps.not_begun(session, {lease.sweep_id for lease in leases}) if leases else []
-        if begun:
+            taken = queue.claim(session, request, self._lease_seconds, self._policy)
+        if taken.begun:
             with self._store.write() as session:
-                sweeps.mark_running(session, begun)
-        return leases
+                sweeps.mark_running(session, sorted(taken.begun))
+        return taken.leases

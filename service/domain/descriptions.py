@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Select, Text, cast, select
+from sqlalchemy import Row, Select, Text, cast, select
 from sqlalchemy.orm import Session
 
 from service.store.among import among
@@ -27,35 +27,37 @@ def spec_from(stored: str) -> SweepSpec:
 
 def of_runs(session: Session, run_ids: Collection[int]) -> dict[int, RunDescription]:
     """The descriptions of runs by their ids; of those that there are."""
-    return {run_id: RunDescription(**parts) for run_id, parts in parts_of(session, run_ids).items()}
+    return {run_id: RunDescription(**parts(row)) for run_id, row in rows(session, run_ids).items()}
 
 
-def parts_of(session: Session, run_ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    """What describes runs, by their ids, as `RunDescription` takes it."""
-    described = {}
-    for row in session.execute(_query(), {"ids": run_ids}):
-        spec = spec_from(row.spec)
-        described[row.id] = {
-            "run_id": row.id,
-            "shape": row.shape,
-            "experiment": experiment_name(row.team, row.sweep_name, row.sweep_id),
-            "team": row.team,
-            "user": row.user,
-            "sweep_id": row.sweep_id,
-            "sweep_name": row.sweep_name,
-            "trial": row.number,
-            "replicate": row.replicate,
-            "seed": row.seed,
-            "schedule": row.schedule,
-            "model": spec.model,
-            "optimizer": row.optimizer,
-            "corpus": row.corpus,
-            "corpus_name": spec.data.corpus,
-            "batch_size": spec.data.batch_size,
-            "val_windows": spec.data.val_windows,
-            "eval_every": spec.eval_every or max(1, row.total_steps // 10),
-        }
-    return described
+def rows(session: Session, run_ids: Collection[int]) -> dict[int, Row[*tuple[Any, ...]]]:
+    """Rows of what describes runs, by their ids, and their sweeps' state as `sweep_state`."""
+    return {row.id: row for row in session.execute(_query(), {"ids": run_ids})}
+
+
+def parts(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """What describes a run, as `RunDescription` takes it."""
+    spec = spec_from(row.spec)
+    return {
+        "run_id": row.id,
+        "shape": row.shape,
+        "experiment": experiment_name(row.team, row.sweep_name, row.sweep_id),
+        "team": row.team,
+        "user": row.user,
+        "sweep_id": row.sweep_id,
+        "sweep_name": row.sweep_name,
+        "trial": row.number,
+        "replicate": row.replicate,
+        "seed": row.seed,
+        "schedule": row.schedule,
+        "model": spec.model,
+        "optimizer": row.optimizer,
+        "corpus": row.corpus,
+        "corpus_name": spec.data.corpus,
+        "batch_size": spec.data.batch_size,
+        "val_windows": spec.data.val_windows,
+        "eval_every": spec.eval_every or max(1, row.total_steps // 10),
+    }
 
 
 @cache
@@ -63,7 +65,14 @@ def _query() -> Select[*tuple[Any, ...]]:
     names = Sweep.name.label("sweep_name"), Team.name.label("team"), User.name.label("user")
     return (
         select(Run.id, Run.shape, Run.replicate, Run.seed, Run.total_steps, Run.sweep_id, *names)
-        .add_columns(Trial.number, Trial.schedule, Trial.optimizer, Sweep.corpus, cast(Sweep.spec, Text).label("spec"))
+        .add_columns(
+            Sweep.state.label("sweep_state"),
+            Trial.number,
+            Trial.schedule,
+            Trial.optimizer,
+            Sweep.corpus,
+            cast(Sweep.spec, Text).label("spec"),
+        )
         .join(Trial, Run.trial_id == Trial.id)
         .join(Sweep, Run.sweep_id == Sweep.id)
         .join(Team, Sweep.team_id == Team.id)

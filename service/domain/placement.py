@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Exists, Select, exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from service.store import clock
@@ -20,6 +20,9 @@ from service.wire.placement import Demand, Offer, Resources, Supply
 # A worker or a fleet from which nothing was heard for longer is not counted on.
 HEARD_WITHIN = timedelta(seconds=90)
 OPEN = ("queued", "running")
+NOTHING = ("",)  # the key of what requires nothing, alone
+# The empty text is written into the statement, so that the planner finds the partial index.
+_DEMANDING = Sweep.requirement != literal_column("''"), Sweep.state.in_(OPEN)
 MOST_COUNTED = 100_000
 
 
@@ -51,12 +54,16 @@ def offer_of(worker: Worker) -> Offer:
 
 def fit_of(session: Session, worker_id: int, shape: str | None) -> Fit:
     """What fits a worker, of one shape if it is given: the keys in use that it satisfies, the empty one among them."""
-    required = select(Sweep.requirement).distinct().where(Sweep.requirement != "", Sweep.state.in_(OPEN))
-    keys = session.scalars(required).all()
+    keys = session.scalars(select(Sweep.requirement).distinct().where(*_DEMANDING)).all()
     if not keys:
-        return Fit(shape, ("",))
+        return Fit(shape, NOTHING)
     offer = offer_of(session.get_one(Worker, worker_id))
     return Fit(shape, ("", *(key for key in sorted(keys) if offer.serves(Resources.of_key(key)))))
+
+
+def demanding() -> Exists:
+    """That some sweep that has not ended requires something of its workers."""
+    return exists().where(*_DEMANDING)
 
 
 def reasons(session: Session, wanted: Mapping[str, Resources]) -> dict[str, str | None]:

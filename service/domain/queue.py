@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, exists, func, not_, select
+from sqlalchemy import Select, bindparam, delete, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from service.domain import (
@@ -31,7 +31,14 @@ from service.wire.protocol import Claim, Lease
 MOST_WORKERS = 10_000
 
 
-def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy = USUAL) -> list[Lease]:
+class Taken(NamedTuple):
+    """Leases, and the sweeps of them that had not begun."""
+
+    leases: list[Lease]
+    begun: set[int]
+
+
+def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy = USUAL) -> Taken:
     """Take up to `request.lanes` runs that can share a batch: for whichever teams are next (`service.domain.fairness`).
 
     Within a team they go by priority, then by age of the sweep and the run. Beyond them, siblings of what is taken or
@@ -42,8 +49,9 @@ def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy
     everybody else. A run that is suspected of killing its workers is granted alone, to a worker that holds nothing: see
     `domain.quarantine`.
     """
-    now = clock.now(session)
-    runs = _take(session, request, now, policy)
+    footing = Footing(*session.execute(_footing(), {"worker": request.worker_id}).one())
+    now = footing.now
+    runs = _take(session, request, footing, policy)
     seated = {run.id for run in runs}
     runs += _siblings(session, now, request, runs, lease_seconds)
     again = [run.id for run in runs if run.attempt]
@@ -62,21 +70,47 @@ def claim(session: Session, request: Claim, lease_seconds: float, policy: Policy
         run.lease_expires_at = now + timedelta(seconds=lease_seconds)
     attempts.begin(session, runs)
     session.flush()
-    return _leases(session, runs)
+    return _taken(session, runs)
 
 
-def _take(session: Session, request: Claim, now: datetime, policy: Policy) -> list[Run]:
+class Footing(NamedTuple):
+    """What a claim goes from: the time, and what the worker holds.
+
+    `holds` counts its runs, `freeing` those of them that are to give way, and `losses` are the most that one has had.
+    `lapsed` says that somewhere leases have expired, and `demanding` that some sweep wants more than any worker.
+    """
+
+    now: datetime
+    holds: int
+    freeing: int
+    losses: int
+    lapsed: bool
+    demanding: bool
+
+
+@cache
+def _footing() -> Select[*tuple[Any, ...]]:
+    running, moment = in_state(Run.state, "running"), clock.ago(timedelta(0))
+    freeing = func.count(Run.id).filter(Run.gives_way)
+    held = select(clock.MOMENT, func.count(Run.id), freeing, func.coalesce(func.max(Run.losses), 0))
+    its = held.where(running, Run.worker_id == bindparam("worker"), Run.lease_expires_at >= moment).subquery()
+    lapsed = exists().where(running, Run.lease_expires_at < moment)
+    return select(*its.c, lapsed, placement.demanding())
+
+
+def _take(session: Session, request: Claim, footing: Footing, policy: Policy) -> list[Run]:
     """Lock and choose the runs to grant; what is lost with them is counted."""
-    held = select(Run.losses, Run.gives_way).where(in_state(Run.state, "running"), Run.worker_id == request.worker_id)
-    holds = session.execute(held.where(Run.lease_expires_at >= now)).all()
-    if any(one.losses >= SUSPECT for one in holds):
+    now, holds, lapsed = footing.now, footing.holds, footing.lapsed
+    if footing.losses >= SUSPECT:
         return []
-    if request.shape is not None and holds and all(one.gives_way for one in holds):
+    if request.shape is not None and holds and footing.freeing == holds:
         return []  # it is to come free for another shape
-    fit = placement.fit_of(session, request.worker_id, request.shape)
+    fit = (
+        placement.fit_of(session, request.worker_id, request.shape)
+        if footing.demanding
+        else Fit(request.shape, placement.NOTHING)
+    )
     waiting = shares.standings(session, now, policy, fit, most=request.lanes)
-    # Seldom; where no lease has, nobody need look for the runs of those that have.
-    lapsed = bool(session.scalar(select(exists().where(in_state(Run.state, "running"), Run.lease_expires_at < now))))
     if fit.shape is None:
         while waiting:
             team = next(iter(fairness.allot(waiting, 1)), None)
@@ -257,8 +291,18 @@ def next_shape(session: Session, team: int, fit: Fit = ANY) -> str | None:
     return min(firsts)[2] if firsts else None
 
 
-def _leases(session: Session, runs: Sequence[Run]) -> list[Lease]:
-    described = descriptions.parts_of(session, [run.id for run in runs])
-    return [
-        Lease(**described[run.id], fence=run.fence, attempt=run.attempt, alone=run.losses >= SUSPECT) for run in runs
+def _taken(session: Session, runs: Sequence[Run]) -> Taken:
+    if not runs:
+        return Taken([], set())
+    described = descriptions.rows(session, [run.id for run in runs])
+    begun = {row.sweep_id for row in described.values() if row.sweep_state == "queued"}
+    leases = [
+        Lease(
+            **descriptions.parts(described[run.id]),
+            fence=run.fence,
+            attempt=run.attempt,
+            alone=run.losses >= SUSPECT,
+        )
+        for run in runs
     ]
+    return Taken(leases, begun)

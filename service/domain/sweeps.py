@@ -1,6 +1,6 @@
 """Sweeps: submitted, listed, looked at, cancelled."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,7 +15,6 @@ from service.domain.plan import Plan
 from service.domain.space import Configuration
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.store import bulk, clock
-from service.store.among import among
 from service.store.tables import ENDED_SWEEP_STATES, Attempt, Event, Run, Sweep, Team, Trial, User
 from service.wire.sweep import SweepSpec
 from service.wire.views import Finding, SweepPage, SweepView
@@ -195,12 +194,6 @@ def lock_leased(session: Session, sweep_id: int) -> None:
     """Lock a sweep's runs that have a lease, in the order in which reports do: neither waits for the other for ever."""
     leased = select(Run.id).where(Run.sweep_id == sweep_id, Run.state == "running")
     session.scalars(leased.order_by(Run.id).with_for_update()).all()
-
-
-def not_begun(session: Session, sweep_ids: Collection[int]) -> list[int]:
-    """Those of some sweeps that are still queued."""
-    queued = select(Sweep.id).where(among(Sweep.id, sweep_ids), Sweep.state == "queued").order_by(Sweep.id)
-    return list(session.scalars(queued))
 
 
 def mark_running(session: Session, sweep_ids: Sequence[int]) -> None:

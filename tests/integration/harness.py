@@ -98,7 +98,7 @@ class Harness:
         with self.store.write() as session:
             quarantine.judge(session, quarantine.suspects(session))
         with self.store.write() as session:
-            leases = queue.claim(session, request, seconds)
+            leases = queue.claim(session, request, seconds).leases
         with self.store.write() as session:
             sweeps.mark_running(session, [lease.sweep_id for lease in leases])
         return leases
