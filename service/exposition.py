@@ -52,10 +52,11 @@ class FactsCollector(Collector):
 
 
 def _families(found: Facts) -> Iterator[Metric]:
-    runs = GaugeMetricFamily("rampline_runs", "Runs that wait or train, by team.", labels=["team", "state"])
+    runs = GaugeMetricFamily("rampline_runs", "Runs that wait, are paused or train, by team.", labels=["team", "state"])
     used = GaugeMetricFamily("rampline_lanes_used", "Lanes in which a team's runs train.", labels=["team"])
     for team, load in found.teams.items():
         runs.add_metric([team, "queued"], load.queued_runs)
+        runs.add_metric([team, "paused"], load.paused_runs)
         runs.add_metric([team, "running"], load.running_runs)
         used.add_metric([team], load.lanes_used)
     workers = GaugeMetricFamily(

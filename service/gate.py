@@ -4,10 +4,12 @@ What a stranger can cause is bounded: a statement that finds nothing, a line of 
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from service import logs
-from service.domain import access, tokens
+from service.domain import access, sessions, tokens
 from service.domain.access import Principal
 from service.errors import TooManyError, UnauthorizedError
 from service.limiter import Limiter, neighbourhood
@@ -48,8 +50,20 @@ class Gate:
             UnauthorizedError: there is no token, or it is not valid.
             TooManyError: the token was used too often, or the address has sent too much without a valid one.
         """
+        return self._admit(partial(self._authenticated, token), address)
+
+    def admit_browser(self, secret: str, address: str) -> Principal:
+        """Who has logged in with a browser that keeps a session's secret; a session counts as its token.
+
+        Raises:
+            UnauthorizedError: there is no such session, it has ended, or its token is no longer valid.
+            TooManyError: as `admit`.
+        """
+        return self._admit(partial(self._logged_in, secret), address)
+
+    def _admit(self, found: Callable[[], Principal], address: str) -> Principal:
         try:
-            principal = self._authenticated(token)
+            principal = found()
         except UnauthorizedError as refusal:
             self._refuse(refusal, address)
             raise
@@ -69,6 +83,10 @@ class Gate:
             raise UnauthorizedError("send a token: Authorization: Bearer ...")
         with self._store.read() as session:
             return access.authenticate(session, self._key, token)
+
+    def _logged_in(self, secret: str) -> Principal:
+        with self._store.read() as session:
+            return sessions.principal_of(session, secret)
 
     def _refuse(self, refusal: UnauthorizedError, address: str) -> None:
         token_id = refusal.token_id

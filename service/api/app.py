@@ -177,7 +177,7 @@ def _parts(settings: Settings) -> Parts:
         reconciler=Reconciler(steps),
         token_key=token_key,
         gate=gate,
-        visitors=Visitors(store, gate),
+        visitors=Visitors(gate),
         meters=meters,
         streams=Streams(store, meters),
         courtesy=courtesy,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, cast, get_args
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from service.domain.workers import SHOWN_FOR
@@ -19,6 +19,7 @@ class TeamLoad:
     """What a team has in the queue; `lanes_used` counts a run that shares its lane with n - 1 others as 1/n."""
 
     queued_runs: int
+    paused_runs: int
     running_runs: int
     lanes_used: float
 
@@ -98,10 +99,12 @@ def _figures(lease: timedelta) -> Select[*tuple[Any, ...]]:
 
 
 def _teams(session: Session) -> dict[str, TeamLoad]:
-    # Queued is what has not ended and does not run: a million queued runs would take long to count.
+    # What waits is what has not ended and does not run: a million queued runs would take long to count.
     shares = select(Run.sweep_id, func.count().label("runs"), func.sum(Run.lane_share).label("lanes"))
     running = shares.where(in_state(Run.state, "running")).group_by(Run.sweep_id).subquery()
-    sums = func.sum(Sweep.runs_unended), func.sum(running.c.runs), func.sum(running.c.lanes)
+    waiting = Sweep.runs_unended - func.coalesce(running.c.runs, 0)
+    paused = case((Sweep.state == "paused", waiting), else_=0)
+    sums = func.sum(waiting), func.sum(paused), func.sum(running.c.runs), func.sum(running.c.lanes)
     by_team = (
         select(Team.name, *sums)
         .outerjoin(Sweep, and_(Sweep.team_id == Team.id, Sweep.finished_at.is_(None)))
@@ -111,9 +114,12 @@ def _teams(session: Session) -> dict[str, TeamLoad]:
     )
     return {
         name: TeamLoad(
-            queued_runs=int(unended or 0) - int(runs or 0), running_runs=int(runs or 0), lanes_used=float(lanes or 0)
+            queued_runs=int(waiting or 0) - int(paused or 0),
+            paused_runs=int(paused or 0),
+            running_runs=int(runs or 0),
+            lanes_used=float(lanes or 0),
         )
-        for name, unended, runs, lanes in session.execute(by_team)
+        for name, waiting, paused, runs, lanes in session.execute(by_team)
     }
 
 

@@ -1,16 +1,15 @@
 """Who is at the door: the owner of a token, or the browser of one who has logged in."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 from starlette.requests import HTTPConnection, Request
 
-from service.domain import sessions
 from service.domain.access import Principal
 from service.errors import ForbiddenError, UnauthorizedError
 from service.gate import Gate
-from service.store.engine import Store
 
 _LOOKING = frozenset({"GET", "HEAD"})
 # Of their own, since claims may wait in all others.
@@ -20,8 +19,7 @@ _THREADS = 8
 class Visitors:
     """Finds out who is at the door, anew at each request, so that a revoked token ends its sessions at once."""
 
-    def __init__(self, store: Store, gate: Gate) -> None:
-        self._store = store
+    def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.threads = anyio.CapacityLimiter(_THREADS)
 
@@ -31,19 +29,19 @@ class Visitors:
         Raises:
             UnauthorizedError: there is no valid token and no session.
             ForbiddenError: the request comes from another site.
-            TooManyError: the token was used too often.
+            TooManyError: the token, or a session of it, was used too often, or there is too much without either.
         """
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind:
             if kind.lower() != "bearer":
                 raise UnauthorizedError("send a token: Authorization: Bearer ..., or set MLFLOW_TRACKING_TOKEN")
-            address = request.client.host if request.client is not None else "nowhere"
-            return await self.admit(token.strip(), address)
+            return await self.admit(token.strip(), _address_of(request))
         secret = request.cookies.get(cookie_name(request))
         if secret is None:
             raise UnauthorizedError("log in at /login, or send a token: Authorization: Bearer ...")
         demand_same_site(request)
-        return await anyio.to_thread.run_sync(self._of_session, secret, limiter=self.threads)
+        admit = partial(self._gate.admit_browser, secret, _address_of(request))
+        return await anyio.to_thread.run_sync(admit, limiter=self.threads)
 
     async def admit(self, token: str, address: str) -> Principal:
         """The owner of a token that comes from an address.
@@ -54,9 +52,9 @@ class Visitors:
         """
         return await anyio.to_thread.run_sync(self._gate.admit, token, address, limiter=self.threads)
 
-    def _of_session(self, secret: str) -> Principal:
-        with self._store.read() as session:
-            return sessions.principal_of(session, secret)
+
+def _address_of(request: Request) -> str:
+    return request.client.host if request.client is not None else "nowhere"
 
 
 def cookie_name(connection: HTTPConnection) -> str:

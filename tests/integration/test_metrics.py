@@ -71,6 +71,10 @@ def test_the_queue_the_lanes_and_the_workers_are_shown(serving: Serving) -> None
     found = scrape(serving)
     assert value(found, "rampline_runs_ended_total", outcome="completed") == 3
     assert value(found, "rampline_lanes_used", team="red") == 0
+    member.pause(sweep.id)
+    found = scrape(serving)
+    assert value(found, "rampline_runs", team="red", state="paused") == 5
+    assert value(found, "rampline_runs", team="red", state="queued") == 0
     member.cancel(sweep.id)
     assert value(scrape(serving), "rampline_sweeps", state="cancelled") == 1
 
