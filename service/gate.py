@@ -4,9 +4,7 @@ What a stranger can cause is bounded: a statement that finds nothing, a line of 
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from service import logs
 from service.domain import access, sessions, tokens
@@ -50,23 +48,27 @@ class Gate:
             UnauthorizedError: there is no token, or it is not valid.
             TooManyError: the token was used too often, or the address has sent too much without a valid one.
         """
-        return self._admit(partial(self._authenticated, token), address)
+        try:
+            principal = self._authenticated(token)
+        except UnauthorizedError as refusal:
+            self._refuse(refusal, address)
+            raise
+        self._pass(principal)
+        return principal
 
-    def admit_browser(self, secret: str, address: str) -> Principal:
+    def admit_browser(self, secret: str) -> Principal:
         """Who has logged in with a browser that keeps a session's secret; a session counts as its token.
 
         Raises:
             UnauthorizedError: there is no such session, it has ended, or its token is no longer valid.
-            TooManyError: as `admit`.
+            TooManyError: the token was used too often, with its sessions.
         """
-        return self._admit(partial(self._logged_in, secret), address)
+        with self._store.read() as session:
+            principal = sessions.principal_of(session, secret)
+        self._pass(principal)
+        return principal
 
-    def _admit(self, found: Callable[[], Principal], address: str) -> Principal:
-        try:
-            principal = found()
-        except UnauthorizedError as refusal:
-            self._refuse(refusal, address)
-            raise
+    def _pass(self, principal: Principal) -> None:
         logs.bind(token_id=principal.token_id)
         worker = principal.role == "worker"
         wait = (self._workers if worker else self._people).wait(principal.token_id)
@@ -76,17 +78,12 @@ class Gate:
                 seconds=wait,
             )
         self._use.note(principal.token_id)
-        return principal
 
     def _authenticated(self, token: str | None) -> Principal:
         if token is None:
             raise UnauthorizedError("send a token: Authorization: Bearer ...")
         with self._store.read() as session:
             return access.authenticate(session, self._key, token)
-
-    def _logged_in(self, secret: str) -> Principal:
-        with self._store.read() as session:
-            return sessions.principal_of(session, secret)
 
     def _refuse(self, refusal: UnauthorizedError, address: str) -> None:
         token_id = refusal.token_id

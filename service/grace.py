@@ -63,8 +63,12 @@ class Grace:
         heard_at = session.scalar(select(Heartbeat.at).where(Heartbeat.name == NAME))
         lapsing = update(Run).where(running, Run.lease_expires_at < now + self._lease)
         since = heard_at
-        if since is not None and self._failed and looked_at is not None:  # whoever calls this process was not heard
-            since = min(since, now - timedelta(seconds=self._monotonic() - looked_at))
+        if looked_at is not None:
+            looked = now - timedelta(seconds=self._monotonic() - looked_at)
+            if not self._failed:  # nobody writes that he is there while no lease is held, but this process was
+                since = looked if since is None else max(since, looked)
+            elif since is not None:  # whoever calls this process was not heard
+                since = min(since, looked)
         if since is not None:
             lapsing = lapsing.where(Run.lease_expires_at >= since)
         longest = self._lease / 4 if looked_at is None else max(self._lease / 2, _LONGEST_PAUSE)

@@ -143,13 +143,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _parts(settings: Settings) -> Parts:
     store, meters = Store(settings.database), Meters()
+    courtesy = Courtesy()
+    if not store.is_sqlite:  # there one writes at a time: who steps aside would hold up whom it lets pass
+        courtesy.listen(store.engine)  # before the meters do, which time statements
     meters.watch(store.engine, store.sessions)
     meters.registry.register(FactsCollector(store, settings.lease_seconds, tracked=settings.mlflow_url is not None))
     with store.exclusive("optuna storage"):
         studies = Studies(settings.optuna)
-    courtesy = Courtesy()
-    if not store.is_sqlite:  # there one writes at a time: who steps aside would hold up whom it lets pass
-        courtesy.listen(store.engine)
+    if not store.is_sqlite:
         courtesy.listen(studies.engine)
     sampling = Sampling(store, studies, settings.policy)
     token_key, token_use = TokenKey.of(settings), TokenUse(store)

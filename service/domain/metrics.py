@@ -55,7 +55,7 @@ class Facts:
 
 def facts(session: Session, lease_seconds: float, *, tracked: bool) -> Facts:
     """Read every figure; without MLflow (`tracked` is false) nothing counts as unrecorded."""
-    one = session.execute(_figures(timedelta(seconds=lease_seconds))).one()
+    one = session.execute(_figures(timedelta(seconds=lease_seconds), tracked)).one()
     return Facts(
         teams=_teams(session),
         workers=Workers(
@@ -75,7 +75,7 @@ def facts(session: Session, lease_seconds: float, *, tracked: bool) -> Facts:
 
 
 @cache
-def _figures(lease: timedelta) -> Select[*tuple[Any, ...]]:
+def _figures(lease: timedelta, tracked: bool) -> Select[*tuple[Any, ...]]:
     """What is one number each, by one statement."""
     here, heard = Worker.left_at.is_(None), Worker.last_seen_at
     active = here, heard >= clock.ago(lease)
@@ -89,10 +89,15 @@ def _figures(lease: timedelta) -> Select[*tuple[Any, ...]]:
         ),
         "lost_leases": select(func.count(Attempt.run_id)).where(in_state(Attempt.outcome, "lost")),
         "untold_trials": select(func.count(Trial.id)).where(Trial.to_tell),
-        "unrecorded_runs": select(func.count(Run.id)).where(Run.to_track),
-        "unrecorded_sweeps": select(func.count(Sweep.id)).where(Sweep.to_track, Sweep.state.in_(ENDED_SWEEP_STATES)),
-        "oldest": select(func.min(Run.ended_at)).where(Run.to_track),
     }
+    if tracked:  # else every run that has ended counts as not recorded yet
+        figures |= {
+            "unrecorded_runs": select(func.count(Run.id)).where(Run.to_track),
+            "unrecorded_sweeps": select(func.count(Sweep.id)).where(
+                Sweep.to_track, Sweep.state.in_(ENDED_SWEEP_STATES)
+            ),
+            "oldest": select(func.min(Run.ended_at)).where(Run.to_track),
+        }
     return select(
         *(figure.scalar_subquery().label(name) for name, figure in figures.items()), clock.MOMENT.label("now")
     )

@@ -1,6 +1,5 @@
 """Who is at the door: the owner of a token, or the browser of one who has logged in."""
 
-from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
@@ -29,19 +28,19 @@ class Visitors:
         Raises:
             UnauthorizedError: there is no valid token and no session.
             ForbiddenError: the request comes from another site.
-            TooManyError: the token, or a session of it, was used too often, or there is too much without either.
+            TooManyError: the token was used too often, with its sessions, or too much comes without a valid one.
         """
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind:
             if kind.lower() != "bearer":
                 raise UnauthorizedError("send a token: Authorization: Bearer ..., or set MLFLOW_TRACKING_TOKEN")
-            return await self.admit(token.strip(), _address_of(request))
+            address = request.client.host if request.client is not None else "nowhere"
+            return await self.admit(token.strip(), address)
         secret = request.cookies.get(cookie_name(request))
         if secret is None:
             raise UnauthorizedError("log in at /login, or send a token: Authorization: Bearer ...")
         demand_same_site(request)
-        admit = partial(self._gate.admit_browser, secret, _address_of(request))
-        return await anyio.to_thread.run_sync(admit, limiter=self.threads)
+        return await anyio.to_thread.run_sync(self._gate.admit_browser, secret, limiter=self.threads)
 
     async def admit(self, token: str, address: str) -> Principal:
         """The owner of a token that comes from an address.
@@ -51,10 +50,6 @@ class Visitors:
             TooManyError: it was used too often, or the address has sent too much without a valid one.
         """
         return await anyio.to_thread.run_sync(self._gate.admit, token, address, limiter=self.threads)
-
-
-def _address_of(request: Request) -> str:
-    return request.client.host if request.client is not None else "nowhere"
 
 
 def cookie_name(connection: HTTPConnection) -> str:

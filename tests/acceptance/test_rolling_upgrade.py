@@ -31,10 +31,14 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 RELEASE = ROOT / "tests" / "data" / "releases" / "rampline-0.1.0.tar.xz"
-TRIALS = 24
+TRIALS = 48
 SWEEP: dict[str, Any] = {
     "name": "through an upgrade",
-    "space": {"schedule": ["cosine", "linear"], "warmup_steps": [10, 20, 30, 40], "peak_lr": [1e-3, 2e-3, 3e-3]},
+    "space": {
+        "schedule": ["cosine", "linear"],
+        "warmup_steps": [10, 20, 30, 40, 50, 60, 70, 80],
+        "peak_lr": [1e-3, 2e-3, 3e-3],
+    },
     "sampler": {"type": "grid"},
     "total_steps": 250,
     "model": {"d_model": 16, "n_layers": 1, "n_heads": 2, "context": 16},

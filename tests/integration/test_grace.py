@@ -106,6 +106,18 @@ def test_a_process_that_was_stopped_while_others_looked_renews_nothing(
     assert another_gets(harness) == held
 
 
+@pytest.mark.parametrize("beat", [None, 7200.0], ids=["never a lease", "no lease for hours"])
+def test_a_process_that_looked_while_no_lease_was_held_renews_nothing(
+    harness: Harness, grace: Grace, seconds: Seconds, beat: float | None
+) -> None:
+    held = hold_everything(harness, seconds=-1)
+    if beat is not None:
+        heard(harness, seconds_ago=beat)
+    seconds.now += 2
+    grace.watch()
+    assert another_gets(harness) == held
+
+
 def test_looks_two_seconds_apart_are_no_outage_however_short_the_leases(harness: Harness, seconds: Seconds) -> None:
     grace = Grace(harness.store, 3, monotonic=seconds)
     grace.watch()
