@@ -36,8 +36,8 @@ class Connection:
                 token = (token_file or data_dir / "tokens" / "local").read_text().strip()
         except OSError as error:
             raise NotConnectedError(
-                f"no running service found below {data_dir}: start one with `rampline up`, "
-                "or name one with --url and --token-file (RAMPLINE_URL, RAMPLINE_TOKEN)"
+                f"no running service found below {data_dir}: start one with `rampline up`, name the directory of "
+                "another with RAMPLINE_DATA_DIR, or name one with --url and --token-file (RAMPLINE_URL, RAMPLINE_TOKEN)"
             ) from error
         return cls(url=url, token=token)
 

@@ -18,15 +18,15 @@ def of_sweeps(session: Session, sweeps: Sequence[Sweep]) -> dict[int, Progress]:
     return {row.id: of_row(row) for row in rows}
 
 
-def with_progress(query: Select[*tuple[Any, ...]], ids: str) -> Select[*tuple[Any, ...]]:
-    """A query of the sweeps that it is given under the name `ids`, with what `of_row` needs of each.
+def with_progress(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """A query of the sweeps whose `ids` it is given, with what `of_row` needs of each.
 
     That is their counters, their best trials, and the sums of the runs that train. One statement reads them all, so
     that a run that ends meanwhile is counted once. It reads as much as is shown and as trains, however many runs the
     sweeps have.
     """
     sums = func.count().label("runs"), func.sum(Run.step).label("steps"), func.sum(Run.lane_share).label("lanes")
-    training = select(Run.sweep_id, *sums).where(in_state(Run.state, "running"), among(Run.sweep_id, ids))
+    training = select(Run.sweep_id, *sums).where(in_state(Run.state, "running"), among(Run.sweep_id, "ids"))
     running = training.group_by(Run.sweep_id).cte("training").prefix_with("MATERIALIZED", dialect="postgresql")
     counters = Sweep.trials_done, Sweep.trials_total, Sweep.runs_unended, Sweep.updates_ended, Sweep.updates_total
     return (
@@ -34,7 +34,7 @@ def with_progress(query: Select[*tuple[Any, ...]], ids: str) -> Select[*tuple[An
         .add_columns(running.c.runs, running.c.steps, running.c.lanes)
         .add_columns(_of_best(Trial.number).label("best_trial"), _of_best(Trial.value).label("best_value"))
         .outerjoin(running, running.c.sweep_id == Sweep.id)
-        .where(among(Sweep.id, ids))
+        .where(among(Sweep.id, "ids"))
     )
 
 
@@ -65,7 +65,7 @@ def of_row(row: Row[*tuple[Any, ...]]) -> Progress:
 
 @cache
 def _alone() -> Select[*tuple[Any, ...]]:
-    return with_progress(select(Sweep.id), "ids")
+    return with_progress(select(Sweep.id))
 
 
 def _of_best(column: InstrumentedAttribute[Any]) -> ScalarSelect[Any]:

@@ -203,7 +203,7 @@ def outlook(session: Session, worker_id: int) -> Outlook:
 @cache
 def _outlook() -> Select[*tuple[Any, ...]]:
     return select(
-        workers.present("worker").scalar_subquery(),
+        workers.present().scalar_subquery(),
         select(Run.id).where(in_state(Run.state, "queued")).limit(1).scalar_subquery(),
         select(Sweep.id).where(Sweep.asking).limit(1).scalar_subquery(),
         select(func.min(Run.lease_expires_at)).where(in_state(Run.state, "running")).scalar_subquery(),

@@ -303,7 +303,7 @@ def _shown() -> Select[*tuple[Any, ...]]:
     plain = Sweep.id, Sweep.team_id, Sweep.name, Sweep.priority, Sweep.requirement, Sweep.findings
     query = select(*plain, *times, *named, spec, Sweep.mlflow_experiment_id)
     query = query.join(Team, Sweep.team_id == Team.id).join(User, Sweep.user_id == User.id)
-    return usage.with_costs(progress.with_progress(query, "ids"), "ids")
+    return usage.with_costs(progress.with_progress(query))
 
 
 def experiment_url(mlflow_url: str | None, experiment_id: str | None) -> str | None:

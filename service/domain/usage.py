@@ -86,13 +86,13 @@ def of_teams(session: Session, now: datetime, half_life: timedelta) -> dict[int,
     return found
 
 
-def with_costs(query: Select[*tuple[Any, ...]], ids: str) -> Select[*tuple[Any, ...]]:
-    """A query of the sweeps that it is given under the name `ids`, with the `device_seconds` and `joules` of each.
+def with_costs(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """A query of the sweeps whose `ids` it is given, with the `device_seconds` and `joules` of each.
 
     Both are None for a sweep that has cost nothing yet.
     """
     sums = func.sum(Usage.device_seconds).label("device_seconds"), func.sum(Usage.joules).label("joules")
-    summed = select(Usage.sweep_id, *sums).where(among(Usage.sweep_id, ids)).group_by(Usage.sweep_id)
+    summed = select(Usage.sweep_id, *sums).where(among(Usage.sweep_id, "ids")).group_by(Usage.sweep_id)
     spent = summed.cte("spent").prefix_with("MATERIALIZED", dialect="postgresql")
     return query.add_columns(spent.c.device_seconds, spent.c.joules).outerjoin(spent, spent.c.sweep_id == Sweep.id)
 

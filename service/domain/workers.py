@@ -50,7 +50,7 @@ def demand_present(session: Session, worker_id: int) -> None:
     Raises:
         NotFoundError: it never registered, or it said that it leaves.
     """
-    if session.scalar(present(worker_id).with_for_update()) is None:
+    if session.scalar(present().with_for_update(), {"worker": worker_id}) is None:
         raise absent(worker_id)
 
 
@@ -148,10 +148,9 @@ def _utilisation(worker: Worker) -> float:
     return min(1.0, worker.device_seconds / life) if life > 0 else 0.0
 
 
-def present(worker_id: int | str) -> Select[int]:
-    """The query for the id of a worker, given or named, if it is registered and has not left."""
-    known: Any = bindparam(worker_id) if isinstance(worker_id, str) else worker_id
-    return select(Worker.id).where(Worker.id == known, Worker.left_at.is_(None))
+def present() -> Select[int]:
+    """The query for the id of the `worker` that it is given, if that is registered and has not left."""
+    return select(Worker.id).where(Worker.id == bindparam("worker"), Worker.left_at.is_(None))
 
 
 def absent(worker_id: int) -> NotFoundError:

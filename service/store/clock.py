@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, literal_column, text
+from sqlalchemy import DateTime, Dialect, literal_column, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -13,16 +13,11 @@ from typing_extensions import override
 
 # The very form in which SQLite stores instants, since they are compared as texts.
 _STORED = "%Y-%m-%d %H:%M:%f000"
-_NOW = {
-    "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
-    "postgresql": text("SELECT clock_timestamp()"),
-}
 
 
 def now(session: Session) -> datetime:
     """The database's time, in UTC."""
-    value = session.scalar(_NOW[session.get_bind().dialect.name])
-    return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+    return session.execute(_NOW).scalar_one()
 
 
 class Instant(TypeDecorator[datetime]):
@@ -55,6 +50,7 @@ class _Moment(FunctionElement[datetime]):
 
 # The database's time within a statement, to compare with instants, where `now` would be a statement of its own.
 MOMENT = _Moment()
+_NOW = select(MOMENT)
 
 
 def ago(age: timedelta) -> "_Ago":

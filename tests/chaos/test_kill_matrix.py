@@ -11,7 +11,7 @@ from tests.chaos.checks import Control
 from tests.chaos.cluster import Cluster
 from tests.chaos.databases import DatabaseUnderTest, PostgresServer, SqliteFile
 from tests.chaos.faults import SHORT, faults
-from tests.chaos.rounds import play
+from tests.chaos.rounds import Row, play
 from tests.chaos.siege import Strike
 from tests.chaos.table import markdown
 
@@ -51,14 +51,14 @@ def control(cluster: Cluster, controls: dict[str, Control]) -> Control:
     return controls["control"]
 
 
-def disturb(cluster: Cluster, control: Control, spec: dict[str, object], *names: str) -> None:
+def disturb(cluster: Cluster, control: Control, spec: dict[str, object], *names: str) -> Row:
     available = faults(cluster, SHORT)
     random = Random(f"{SEED} {cluster.database.kind} {names}")
     chosen = [available[name] for name in names if name in available]
     strikes = [Strike(fault, (n + random.random()) * LATEST_MOMENT / len(chosen)) for n, fault in enumerate(chosen)]
     row, _ = play(cluster, spec, strikes, random, control)
     print(markdown([row]))
-    assert row.wrong == [], f"seed {SEED}"
+    return row
 
 
 @pytest.mark.timeout(600)
@@ -69,10 +69,14 @@ def test_six_of_the_configurations_diverge(control: Control) -> None:
 @pytest.mark.timeout(600)
 def test_every_part_may_be_killed_in_one_sweep(cluster: Cluster, control: Control) -> None:
     kills = ["worker killed", "service killed", "MLflow killed", "database killed"]
-    disturb(cluster, control, sweeps.grid(UPDATES), *kills)
+    row = disturb(cluster, control, sweeps.grid(UPDATES), *kills)
+    assert row.wrong == [], f"seed {SEED}"
+    assert set(kills) - set(row.faults) <= {"database killed"}, "only a file cannot be killed"
 
 
 @pytest.mark.timeout(600)
 def test_every_part_may_be_away_stopped_or_cut_off_in_one_sweep(cluster: Cluster, control: Control) -> None:
     absences = ["worker stopped beyond its lease", "network cut", "database away", "disk full at the worker"]
-    disturb(cluster, control, sweeps.tpe(UPDATES, SEED), *absences)
+    row = disturb(cluster, control, sweeps.tpe(UPDATES, SEED), *absences)
+    assert row.wrong == [], f"seed {SEED}"
+    assert set(absences) - set(row.faults) <= {"database away"}, "only a file is always there"

@@ -77,18 +77,26 @@ def test_a_database_without_tables_is_not_current(empty_database: str) -> None:
     store.close()
 
 
-def upgraded_at_once(url: str, processes: int = 4) -> None:
-    """Let several processes upgrade a database at the same time, and see that none complains."""
+def upgraded_at_once(url: str, processes: int = 4) -> set[tuple[str, int]]:
+    """Let several processes upgrade a database at the same time; returns their complaints and exit statuses."""
     command = [sys.executable, "-c", "import sys; from service.store.migrate import upgrade; upgrade(sys.argv[1])"]
     started = [subprocess.Popen([*command, url], stderr=subprocess.PIPE, text=True) for _ in range(processes)]
-    assert {(process.communicate(timeout=120)[1], process.returncode) for process in started} == {("", 0)}
+    return {(process.communicate(timeout=120)[1], process.returncode) for process in started}
+
+
+def versions(url: str) -> list[str]:
+    """The migrations that a database is at: one, however many processes upgraded it."""
     store = Store(url)
+    with store.engine.connect() as connection:
+        found = connection.execute(text(f"SELECT version_num FROM {migrate.VERSION_TABLE}")).scalars().all()
     assert migrate.is_current(store.engine)
     store.close()
+    return list(found)
 
 
 def test_processes_that_start_at_once_migrate_once(empty_database: str) -> None:
-    upgraded_at_once(empty_database)
+    assert upgraded_at_once(empty_database) == {("", 0)}
+    assert len(versions(empty_database)) == 1
 
 
 def test_rampline_optuna_and_mlflow_versions_do_not_collide(store: Store, postgres: Postgres) -> None:

@@ -24,7 +24,7 @@ from service.store.tables import Attempt, Run, Sweep
 from service.studies import Studies
 from tests.freeze import DATA, KEY, TOKEN
 from tests.integration.harness import Harness
-from tests.integration.test_migrations import catalog, upgraded_at_once
+from tests.integration.test_migrations import catalog, upgraded_at_once, versions
 from tests.integration.twins import added_up, counted, progress_of
 
 RELEASED = sorted(path.stem for path in DATA.glob("*.json"))
@@ -152,4 +152,5 @@ def test_what_had_not_ended_is_trained_to_its_end(service: Harness, told: dict[s
 
 def test_processes_that_start_at_once_upgrade_it_once(version: str, empty_database: str) -> None:
     thaw(version, empty_database)
-    upgraded_at_once(empty_database, processes=2)
+    assert upgraded_at_once(empty_database, processes=2) == {("", 0)}
+    assert len(versions(empty_database)) == 1

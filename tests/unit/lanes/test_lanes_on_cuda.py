@@ -75,9 +75,10 @@ def test_the_host_does_not_wait_within_a_stretch() -> None:
     batch.advance(2)  # captures
     torch.cuda.set_sync_debug_mode("error")
     try:
-        batch.advance(2 * UPDATES)
+        logs = batch.advance(2 * UPDATES)  # raises where the host would wait
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert {number: len(log.train_loss) for number, log in logs.items()} == {0: 2 * UPDATES, 1: 2 * UPDATES}
 
 
 def test_masks_have_the_bits_that_they_have_on_the_cpu() -> None:
